@@ -1,0 +1,1 @@
+"""Callbacks, one question each: they select and decide when; figures render, loggers log."""

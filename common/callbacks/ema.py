@@ -1,0 +1,40 @@
+"""Validate and save a running mean of the weights."""
+
+from typing import Any
+
+from timm.utils import ModelEmaV3
+
+from common.callbacks.base import Callback
+
+
+class Ema(Callback):
+    """Exponential moving average of weights and buffers (timm's), swapped in while validating."""
+
+    order = 15
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.restored: dict[str, Any] | None = None
+        self.average: ModelEmaV3 | None = None
+        self.raw: Any = None
+
+    def before_fit(self) -> None:
+        # Warm-up keeps the first random weights from ruling short trainings.
+        self.average = ModelEmaV3(self.learn.model, decay=self.decay, use_warmup=True)
+        if self.restored:
+            self.average.module.load_state_dict(self.restored)
+
+    def after_step(self) -> None:
+        self.average.update(self.learn.model, step=self.learn.train_iter)
+
+    def before_validate(self) -> None:
+        if self.average is not None:
+            self.raw, self.learn.model = self.learn.model, self.average.module.eval()
+
+    def after_validate(self) -> None:
+        if self.raw is not None:
+            self.learn.model, self.raw = self.raw, None
+
+    def weights(self) -> dict[str, Any]:
+        """Return the averaged weights."""
+        return self.average.module.state_dict()

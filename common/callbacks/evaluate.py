@@ -1,0 +1,40 @@
+"""Gathers the validation once and computes every metric from it."""
+
+from collections.abc import Sequence
+
+from common.callbacks.base import Callback
+from common.evaluation import Gather
+from common.keys import PREDICTION, TARGET
+from common.metrics.base import Metric
+
+
+class Evaluate(Callback):
+    """Leaves `learn.evaluation`, with `scores`, after each validation. Runs the model never again."""
+
+    order, run_train = 40, False
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self.metrics = list(metrics)
+        self.gather: Gather | None = None
+
+    def before_validate(self) -> None:
+        self.gather = Gather(len(self.learn.dl.dataset))
+
+    def after_loss(self) -> None:
+        learn = self.learn
+        batch, outputs, losses = learn.batch, learn.pred, learn.loss_func.samples
+        kept = {TARGET: learn.targets(batch), PREDICTION: learn.predictions(outputs)}
+        self.gather.add({**batch, **kept}, losses, learn.loss_func.total(losses))
+
+    def after_cancel_validate(self) -> None:
+        self.gather = None
+
+    def after_validate(self) -> None:
+        if self.gather is None:  # cancelled, as by the learning rate finder
+            return
+        evaluation = self.gather.evaluation()
+        target, prediction = evaluation[TARGET], evaluation[PREDICTION]
+        evaluation.scores = {
+            metric.name: float(metric.function(target, prediction)) for metric in self.metrics
+        }
+        self.learn.evaluation = evaluation

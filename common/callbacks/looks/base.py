@@ -1,0 +1,47 @@
+"""What all looks share: when they look, and that they change nothing."""
+
+import sys
+from typing import Any
+
+from common.callbacks.base import Callback
+from common.checkpoints import random_state, restore_random_state
+from common.config import Config
+from common.evaluation import Evaluation
+from common.loggers.base import Logger
+
+
+class Look(Callback):
+    """Looks at each evaluation after its epoch and leaves every random state as it was.
+
+    A look that fails is reported once and left out from then on, unless `log.strict` is on:
+    no picture is worth a training.
+    """
+
+    order, run_valid = 70, False
+
+    def __init__(self, config: Config, logger: Logger) -> None:
+        self.config, self.logger, self.failed = config, logger, False
+
+    def look(self, evaluation: Evaluation) -> None:
+        """Select what to show of the evaluation and log it."""
+        raise TypeError(f"{type(self).__name__} does not say what it looks at")
+
+    def after_epoch(self) -> None:
+        if self.failed:
+            return
+        state = random_state()
+        try:
+            self.look(self.learn.evaluation)
+        except Exception as error:
+            if self.config.log.strict:
+                raise
+            self.failed = True
+            name = type(self).__name__
+            print(f"warning: look {name} failed and is left out: {error!r}", file=sys.stderr)
+        finally:
+            restore_random_state(state)
+
+    @property
+    def moment(self) -> dict[str, Any]:
+        """The two axes at this epoch, as loggers take them."""
+        return {"global_step": self.learn.train_iter, "epoch": self.learn.epoch + 1}

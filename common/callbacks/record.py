@@ -1,0 +1,88 @@
+"""Logs losses, metrics and every changing value of the optimiser."""
+
+from typing import Any
+
+import torch
+
+from common.callbacks.base import Callback
+from common.loggers.base import Logger
+from common.loggers.buffer import ScalarBuffer
+
+CHANGING = ("lr", "momentum", "betas", "weight_decay", "eps")
+
+
+class Record(Callback):
+    """Per step: loss, its terms and the optimiser's values; per epoch: `learn.scores`.
+
+    The loss is read from the device once per `every` steps, never in a step.
+    """
+
+    order, run_valid = 50, False
+
+    def __init__(self, logger: Logger, every: int) -> None:
+        self.logger, self.every = logger, every
+        self.history: list[dict[str, float]] = []  # one row per epoch
+
+    def before_fit(self) -> None:
+        self.buffer = ScalarBuffer(self.logger, self.every)
+        self.several = len(self.learn.loss_func.terms) > 1
+        self.groups = self.learn.opt.opt.param_groups
+        self.first = [optimiser_values(group) for group in self.groups]
+
+    def before_train(self) -> None:
+        # A 0-d tensor on the device: adding to it does not wait for the step.
+        self.total, self.count = torch.zeros((), device=self.learn.device), 0
+
+    def after_batch(self) -> None:
+        learn = self.learn
+        loss, rows = learn.loss.detach(), len(learn.batch["index"])
+        self.total += loss * rows
+        self.count += rows
+        values: dict[str, Any] = {"train/loss": loss, **self._changed()}
+        if self.several:
+            means = {name: value.mean() for name, value in learn.loss_func.samples.items()}
+            values |= {f"train/loss_{name}": value for name, value in means.items()}
+        epoch = learn.epoch + (learn.iter + 1) / learn.n_iter
+        self.buffer.add(values, global_step=learn.train_iter, epoch=epoch)
+
+    def after_epoch(self) -> None:
+        learn = self.learn
+        self.buffer.flush()
+        scores = {"train/loss_epoch": float(self.total) / max(self.count, 1)}
+        learn.scores = scores | valid_scores(learn)
+        self.history.append({"epoch": learn.epoch + 1, **learn.scores})
+        self.logger.scalars(learn.scores, global_step=learn.train_iter, epoch=learn.epoch + 1)
+
+    def after_fit(self) -> None:
+        self.buffer.flush()
+
+    def _changed(self) -> dict[str, float]:
+        """Return values that are not what they were when the fit began, of every group."""
+        found = {}
+        for group, first in zip(self.groups, self.first, strict=True):
+            for name, value in optimiser_values(group).items():
+                if name.startswith("lr") or value != first[name]:
+                    found[f"optimiser/{name}_{group['group_name']}"] = value
+        return found
+
+
+def optimiser_values(group: dict[str, Any]) -> dict[str, float]:
+    """Return the numbers of a parameter group that may change; pairs get a suffix."""
+    values: dict[str, float] = {}
+    for name in CHANGING:
+        value = group.get(name)
+        if isinstance(value, tuple):
+            values |= {f"{name}_{place}": float(part) for place, part in enumerate(value)}
+        elif value is not None:
+            values[name] = float(value)
+    return values
+
+
+def valid_scores(learn: Any) -> dict[str, float]:
+    """Return loss, terms and metrics of the last validation under their `valid/` names."""
+    evaluation = learn.evaluation
+    losses = {name: column for name, column in evaluation.columns.items() if "loss" in name}
+    if len(losses) == 2:  # a single term repeats the loss
+        losses.popitem()
+    means = {f"valid/{name.replace('/', '_')}": float(c.mean()) for name, c in losses.items()}
+    return means | {f"valid/{name}": value for name, value in evaluation.scores.items()}

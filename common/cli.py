@@ -1,0 +1,158 @@
+"""The command line: `kit COMMAND`. Bodies are imported when a command runs, so that help is quick."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from common.errors import KitError
+
+app = typer.Typer(
+    help="From a competition's raw files to a valid, scored submission.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Name = Annotated[str, typer.Argument(metavar="COMPETITION", help="folder under competitions/")]
+DataDir = Annotated[
+    Optional[Path], typer.Option("--data", help="folder of the raw files [KIT_DATA, data/<name>]")
+]
+RunsDir = Annotated[
+    Optional[Path], typer.Option("--runs", help="folder of all runs [KIT_RUNS, runs/]")
+]
+Experiment = Annotated[str, typer.Option("--experiment", "-e", help="name in EXPERIMENTS")]
+Overrides = Annotated[
+    Optional[list[str]], typer.Argument(metavar="KEY=VALUE...", help="such as train.epochs=8")
+]
+RunPaths = Annotated[
+    Optional[list[str]], typer.Option("--run", help="competition/experiment/fold<k>, or a folder")
+]
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="folder to make under competitions/")],
+    task: Annotated[str, typer.Option(help="classification")] = "classification",
+    data: DataDir = None,
+) -> None:
+    """Make a new competition; looks into its data, if there is any, to fill in the layout."""
+    from common.commands.new import make_competition
+
+    make_competition(name, task, data)
+
+
+@app.command()
+def demo(competition: Name, data: DataDir = None) -> None:
+    """Write a small data set in the competition's exact layout, offline."""
+    from common.commands.demo import write_demo
+
+    write_demo(competition, data)
+
+
+@app.command()
+def check(
+    competition: Name,
+    data: DataDir = None,
+    submission: Annotated[Optional[Path], typer.Option(help="a csv file to validate")] = None,
+) -> None:
+    """Check the data, or a submission against the sample before an attempt is spent."""
+    from common.commands.check import check_data, check_submission_file
+
+    if submission:
+        check_submission_file(competition, data, submission)
+    else:
+        check_data(competition, data)
+
+
+@app.command()
+def folds(
+    competition: Name,
+    experiment: Experiment = "baseline",
+    data: DataDir = None,
+    runs: RunsDir = None,
+    force: Annotated[bool, typer.Option(help="make them anew; old runs do not fit them")] = False,
+) -> None:
+    """Write the folds once; every training reuses them."""
+    from common.commands.folds import write_folds
+
+    write_folds(competition, experiment, data, runs, force)
+
+
+@app.command()
+def train(
+    competition: Name,
+    overrides: Overrides = None,
+    experiment: Experiment = "baseline",
+    fold: Annotated[str, typer.Option(help="number, or all")] = "0",
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run that exists")] = False,
+    name: Annotated[str, typer.Option(help="store under this name instead of the experiment's")] = "",
+    data: DataDir = None,
+    runs: RunsDir = None,
+) -> None:
+    """Train one fold or all of them."""
+    from common.commands.train import train_folds
+
+    train_folds(competition, overrides or [], experiment, fold, resume, name, data, runs)
+
+
+@app.command()
+def predict(
+    competition: Name,
+    run: RunPaths = None,
+    out: Annotated[Path, typer.Option(help="the file to write")] = Path("submission.csv"),
+    data: DataDir = None,
+    runs: RunsDir = None,
+) -> None:
+    """Predict the test set with one or more runs (default: the newest) and validate the result."""
+    from common.commands.predict import predict_test
+
+    predict_test(competition, run or [], out, data, runs)
+
+
+@app.command()
+def oof(competition: Name, experiment: Experiment = "baseline", runs: RunsDir = None) -> None:
+    """Score the out-of-fold predictions of an experiment."""
+    from common.commands.oof import score_out_of_fold
+
+    score_out_of_fold(competition, experiment, runs)
+
+
+@app.command("runs")
+def list_runs(
+    competition: Annotated[Optional[str], typer.Argument(help="only this one")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one object per run")] = False,
+    runs: RunsDir = None,
+) -> None:
+    """List all runs with their scores."""
+    from common.commands.runs import print_runs
+
+    print_runs(competition, as_json, runs)
+
+
+@app.command()
+def diff(run: str, other: str, runs: RunsDir = None) -> None:
+    """Show in which config values and scores two runs differ."""
+    from common.commands.runs import print_difference
+
+    print_difference(run, other, runs)
+
+
+@app.command()
+def report(run: str, runs: RunsDir = None) -> None:
+    """Write a run's report.html anew and say where it is."""
+    from common.commands.runs import write_run_report
+
+    write_run_report(run, runs)
+
+
+def main() -> None:
+    """Run the command line: a person's mistake is one line and exit code 2, a bug a traceback."""
+    try:
+        app()
+    except KitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,65 @@
+"""kit runs, kit diff, kit report."""
+
+import json
+from pathlib import Path
+
+from common.config import flatten
+from common.environment import runs_dir
+from common.errors import KitError, did_you_mean
+from common.runs import Run, find_runs
+
+LISTED = (
+    "name competition experiment fold status metrics best_epoch seconds weights_sha256 config"
+).split()
+
+
+def find_run(name: str, root: Path) -> Run:
+    """Return a run by `competition/experiment/fold<k>` or by its folder."""
+    for folder in (root / name, Path(name)):
+        if (folder / "config.json").exists():
+            return Run(folder.resolve())
+    known = [run.name for run in find_runs(root)]
+    raise KitError(f"unknown run '{name}' in '{root}'; {did_you_mean(name, known)}")
+
+
+def print_runs(competition: str | None, as_json: bool, given: Path | None) -> None:
+    """Print one row, or one JSON object, per run."""
+    runs = find_runs(runs_dir(given), competition)
+    rows = [{key: describe(run).get(key) for key in LISTED} for run in runs]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        scores = "  ".join(f"{name} {value:.4f}" for name, value in (row["metrics"] or {}).items())
+        print(f"{row['name']:50} {row['status']:12} {scores}")
+    if not rows:
+        print(f"no runs in {runs_dir(given)}")
+
+
+def describe(run: Run) -> dict:
+    """Return what is known of a run, also of one that never got to write its summary."""
+    place = {"name": run.name, "competition": run.competition, "experiment": run.experiment}
+    config = run.config.model_dump(mode="json")
+    return {**place, "fold": run.fold, "status": run.status, "config": config, **run.summary}
+
+
+def print_difference(first: str, second: str, given: Path | None) -> None:
+    """Print every config value and score in which two runs differ."""
+    left, right = (_flat(find_run(name, runs_dir(given))) for name in (first, second))
+    keys = [key for key in {**left, **right} if left.get(key) != right.get(key)]
+    for key in keys:
+        print(f"{key:40} {left.get(key)!s:>24}  {right.get(key)!s:>24}")
+    if not keys:
+        print("the two runs have the same config and scores")
+
+
+def write_run_report(name: str, given: Path | None) -> None:
+    """Write the report of a run from what its folder holds."""
+    from common.loggers.report import write_report
+
+    print(write_report(find_run(name, runs_dir(given)).folder))
+
+
+def _flat(run: Run) -> dict:
+    known = describe(run)
+    return {**dict(flatten(known["config"])), **(known.get("metrics") or {})}

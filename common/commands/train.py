@@ -1,0 +1,70 @@
+"""kit train."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.competition import Competition
+from common.config import Config, parse_overrides
+from common.environment import data_dir, runs_dir
+from common.errors import KitError
+from common.runs import Run
+
+
+def train_folds(
+    name: str,
+    overrides: Sequence[str],
+    experiment: str,
+    fold: str,
+    resume: bool,
+    stored_as: str,
+    given_data: Path | None,
+    given_runs: Path | None,
+) -> None:
+    """Train one fold or all; with `resume`, finished folds are passed over."""
+    competition = Competition.find(name)
+    config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
+    place = data_dir(name, given_data)
+    for number in _folds(fold, config):
+        folder = runs_dir(given_runs) / name / (stored_as or experiment) / f"fold{number}"
+        if resume and Run(folder).status == "finished" and not _more_epochs(Run(folder), config):
+            print(f"{folder}: finished already, nothing to do")
+            continue
+        run = Run.create(folder, config, resume)
+        _train_one(competition, config, place, run, resume)
+
+
+def _train_one(
+    competition: Competition, config: Config, place: Path, run: Run, resume: bool
+) -> None:
+    summary = competition.module("train").train(config, place, run, resume)
+    scores = ", ".join(f"{key} {value:.4f}" for key, value in summary["metrics"].items())
+    print(f"{summary['status']}: {scores} (best epoch {summary['best_epoch']})")
+    print(f"run folder: {run.folder}\nreport:     {run.folder / 'report.html'}")
+    if summary["status"] == "interrupted":
+        print(
+            f"stopped by {summary['interrupted_by']}; everything is saved, go on with:\n"
+            f"  kit {' '.join(_resume_arguments())}"
+        )
+        if summary["interrupted_by"].startswith("SIG"):
+            sys.exit(130)
+
+
+def _resume_arguments() -> list[str]:
+    given = [argument for argument in sys.argv[1:] if argument != "--resume"]
+    return [*given, "--resume"]
+
+
+def _folds(fold: str, config: Config) -> list[int]:
+    if fold == "all":
+        return list(range(config.data.n_folds))
+    if not fold.isdigit() or int(fold) >= config.data.n_folds:
+        raise KitError(
+            f"expected --fold of 0 to {config.data.n_folds - 1} or all, got '{fold}'; "
+            "data.n_folds says how many there are"
+        )
+    return [int(fold)]
+
+
+def _more_epochs(run: Run, config: Config) -> bool:
+    return config.train.epochs > run.config.train.epochs

@@ -1,0 +1,171 @@
+"""Typed values that describe a run: what a competition fixes and what an experiment changes."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from common.errors import KitError, did_you_mean
+
+V = TypeVar("V", bound="Values")
+
+
+class Values(BaseModel):
+    """Frozen plain values; an unknown name or a wrong type is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a checked copy; names may be dotted: `update={"train.epochs": 8}`."""
+        values = self.model_dump()
+        for key, value in (update or {}).items():
+            _set(values, type(self), key, value)
+        return _validate(type(self), values)
+
+
+class DataConfig(Values):
+    """What is read and how it gets to the device."""
+
+    img_size: int | None = Field(224, gt=0)  # pixels, height and width; None keeps every pixel
+    augment: Literal["none", "flip", "dihedral", "light", "medium"] = "light"  # see data/transforms
+    oversample: float = Field(1.0, ge=0)  # decode JPEG no smaller than this x img_size; 0 = full
+    cache: bool = False  # keep resized copies beside the runs: first epoch slow, the others fast
+    num_workers: int = Field(2, ge=0)  # processes that read images; 0 reads in the main process
+    n_folds: int = Field(5, ge=2)  # parts of the training data, each validated on once
+    fold_kind: Literal[
+        "random", "stratified", "group", "stratified_group", "multilabel_stratified"
+    ] = "stratified"
+    fold_stratify: str = "label"  # column whose shares every fold keeps
+    fold_group: str = "group"  # column whose rows stay together, for the group kinds
+
+
+class ModelConfig(Values):
+    """Which network, and where its first weights come from."""
+
+    name: str = "resnet18"  # timm name
+    weights: str = "pretrained"  # pretrained | none | path of a weights file
+    drop_rate: float = Field(0.0, ge=0, lt=1)  # dropout before the classifier
+    arguments: dict[str, Any] = {}  # passed to timm.create_model as they are
+    channels_last: bool = False  # memory format; pays for convolutions on GPU and CPU
+
+
+class TrainConfig(Values):
+    """How the weights are found."""
+
+    epochs: int = Field(10, ge=1)  # passes over the training folds
+    batch_size: int = Field(32, ge=1)  # samples per step
+    lr: float = Field(1e-3, gt=0)  # peak learning rate of the head, per step of AdamW
+    body_lr_factor: float = Field(1.0, gt=0)  # learning rate of the body / that of the head
+    freeze_epochs: int = Field(0, ge=0)  # epochs that train the head alone, before `epochs`
+    schedule: Literal["one_cycle", "cosine", "flat_cosine", "constant"] = "one_cycle"
+    warmup: float = Field(0.25, ge=0, lt=1)  # share of the steps in which lr rises to its peak
+    weight_decay: float = Field(0.01, ge=0)  # decoupled; never on biases and norms
+    accumulate: int = Field(1, ge=1)  # batches whose gradients make one step
+    clip_norm: float = Field(0.0, ge=0)  # largest gradient norm; 0 = off
+    amp: Literal["none", "bf16", "fp16"] = "none"  # autocast type; T4 and P100 want fp16
+    ema_decay: float = Field(0.0, ge=0, lt=1)  # running mean of weights that validates; 0 = off
+    mixup: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
+    cutmix: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
+    label_smoothing: float = Field(0.0, ge=0, lt=1)  # share of the target spread over classes
+    seed: int = Field(42, ge=0)  # the one seed: folds, weights, order, augmentation
+    deterministic: bool = False  # bit-identical runs on one device, somewhat slower
+    time_limit: float = Field(0, ge=0)  # seconds after which training saves and stops; 0 = none
+
+
+class LogConfig(Values):
+    """What is watched and where it goes."""
+
+    loggers: tuple[Literal["wandb", "tensorboard", "local"], ...] = ("wandb", "tensorboard", "local")
+    looks: Literal["all", "none"] | tuple[str, ...] = "all"  # names of callbacks/looks
+    every: int = Field(10, ge=1)  # steps whose scalars are averaged into one point
+    k: int = Field(16, ge=1)  # samples shown in tables of samples
+    strict: bool = False  # True: a failing logger stops the run; False: it is dropped, loudly
+
+    @field_validator("loggers", "looks", mode="before")
+    @classmethod
+    def _split_words(cls, value: Any) -> Any:
+        """Let the command line say log.loggers=local,wandb."""
+        words = isinstance(value, str) and value not in ("all", "none")
+        return [word for word in value.split(",") if word] if words else value
+
+
+class Config(Values):
+    """A whole run. A competition's `config.py` makes one and derives its experiments from it."""
+
+    competition: str  # folder under competitions/
+    slug: str = ""  # Kaggle's name of it
+    classes: tuple[str, ...]  # in the order of the model's outputs
+    multilabel: bool = False  # True: any number of classes per image; False: exactly one
+    metric: str  # the competition's metric: picks the best checkpoint
+    watch: tuple[str, ...] = ()  # further metrics; each keeps its own best checkpoint
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    log: LogConfig = LogConfig()
+
+    @classmethod
+    def read(cls, path: Path) -> "Config":
+        """Return the config that a run folder or a checkpoint keeps as json."""
+        return _validate(cls, json.loads(path.read_text()))
+
+
+def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
+    """Turn `key.sub=value` words of the command line into an update for `model_copy`.
+
+    Values are read as JSON where they are (numbers, true, null, lists), else as text.
+    """
+    return dict(_parse(word) for word in arguments)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield `dotted.key, value` for every leaf of nested values."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _parse(word: str) -> tuple[str, Any]:
+    key, equals, text = word.partition("=")
+    if not equals or not key:
+        raise KitError(f"expected key=value, such as train.epochs=8, got '{word}'")
+    try:
+        return key, json.loads({"True": "true", "False": "false", "None": "null"}.get(text, text))
+    except json.JSONDecodeError:
+        return key, text
+
+
+def _set(
+    values: dict[str, Any], model: type[BaseModel], key: str, value: Any, above: str = ""
+) -> None:
+    head, _, rest = key.partition(".")
+    if head not in model.model_fields:
+        known = [above + name for name, _ in flatten(values)] + [above + name for name in values]
+        raise KitError(f"unknown config key '{above}{key}'; {did_you_mean(above + key, known)}")
+    kind = model.model_fields[head].annotation
+    if not rest:
+        values[head] = value.model_dump() if isinstance(value, BaseModel) else value
+    elif isinstance(kind, type) and issubclass(kind, BaseModel):
+        _set(values[head], kind, rest, value, f"{above}{head}.")
+    elif isinstance(values[head], dict):
+        values[head] = {**values[head], rest: value}  # free-form, such as model.arguments
+    else:
+        raise KitError(f"config key '{above}{head}' is a single value and has no part '{rest}'")
+
+
+def _validate(model: type[V], values: Mapping[str, Any]) -> V:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise KitError("; ".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _explain(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"] if not str(part).startswith("literal["))
+    if problem["type"] == "missing":
+        return f"config key '{key}' is missing"
+    expected = problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    return f"config key '{key}': expected {expected}, got {problem['input']!r}"

@@ -1,0 +1,103 @@
+"""Resized copies on disk, for when decoding large originals every epoch is the bottleneck."""
+
+import hashlib
+import os
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from common.data.image import FilePath, read_image
+from common.errors import KitError
+
+# Full colour resolution: halved colours on top of the original's would blur small pictures.
+ENCODING = (
+    cv2.IMWRITE_JPEG_QUALITY,
+    95,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+)
+
+
+class ResizedCache:
+    """Reads images through JPEG copies (quality 95, 4:4:4) whose short side is `min_side`.
+
+    The first read makes the copy, and returns what later reads return. Nothing is enlarged. A copy
+    belongs to one state of its original (path, size, time of change); a broken copy is made again.
+    Safe with many workers: copies appear whole or not at all. If the disk is full, one warning,
+    and reading goes on without new copies. Not for tasks whose signal a lossy step destroys.
+
+    Args:
+        folder: where the copies go; made when needed.
+        min_side: pixels of the short side.
+    """
+
+    def __init__(self, folder: Path, min_side: int) -> None:
+        self.folder, self.min_side = Path(folder), min_side
+        self._full = False
+
+    def __call__(self, path: FilePath, min_side: int = 0) -> np.ndarray:
+        """Read an image as `(H, W, 3)` uint8 RGB; `min_side` as in `read_image`.
+
+        Raises:
+            KitError: what `read_image` says of the original.
+        """
+        copy = self.file(path)
+        if copy is not None:
+            try:
+                return read_image(copy, min_side)
+            except KitError:
+                pass  # not there yet, or cut off by a crash: made below
+        return self._make(path, copy, min_side)
+
+    def file(self, path: FilePath) -> Path | None:
+        """Return where the copy of an image lies or will lie; None if there is no original."""
+        try:
+            state = os.stat(path)  # noqa: PTH116, half the time of Path.stat
+        except OSError:
+            return None
+        text = f"{os.path.realpath(path)}|{state.st_size}|{state.st_mtime_ns}|{self.min_side}"
+        key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return self.folder / key[:2] / f"{key[2:]}.jpg"
+
+    def _make(self, path: FilePath, copy: Path | None, min_side: int) -> np.ndarray:
+        image = shrink(read_image(path), self.min_side)
+        _, code = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), ENCODING)
+        if copy is not None and not self._full and self._write(copy, code.tobytes()):
+            return read_image(copy, min_side)
+        return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR_RGB))
+
+    def _write(self, copy: Path, data: bytes) -> bool:
+        temporary = copy.with_name(f"{copy.name}.{os.getpid()}.tmp")
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(data)
+            temporary.replace(copy)
+        except OSError as error:
+            self._full = True
+            warnings.warn(
+                f"cannot write the image cache '{self.folder}': {error.strerror}; reading goes on "
+                "without it, more slowly",
+                stacklevel=2,
+            )
+            _remove(temporary)
+            return False
+        return True
+
+
+def shrink(image: np.ndarray, min_side: int) -> np.ndarray:
+    """Return `(H, W, 3)` averaged down to a short side of `min_side`, or as it is if smaller."""
+    height, width = image.shape[:2]
+    if min(height, width) <= min_side:
+        return image
+    scale = min_side / min(height, width)
+    size = (max(round(width * scale), min_side), max(round(height * scale), min_side))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # the folder itself cannot be reached: then there is nothing to remove
+        return

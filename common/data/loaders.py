@@ -1,0 +1,141 @@
+"""Samples to batches: order by seed and epoch, resumable in mid-epoch, workers that behave."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+
+from common.errors import KitError
+from common.keys import IMAGE, IMAGE_ID
+
+
+class EpochSampler(Sampler[int]):
+    """Positions 0 to n - 1 in an order that is a pure function of seed and epoch.
+
+    Args:
+        n: number of samples.
+        shuffle: if not, the order is 0, 1, 2, ...
+        seed: of the order.
+    """
+
+    def __init__(self, n: int, shuffle: bool, seed: int) -> None:
+        self.n, self.shuffle, self.seed = n, shuffle, seed
+        self.epoch, self.start = 0, 0
+
+    def set_epoch(self, epoch: int, start: int = 0) -> None:
+        """Take the order of `epoch`, without its first `start` samples."""
+        self.epoch, self.start = epoch, min(start, self.n)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.order()[self.start :].tolist())
+
+    def __len__(self) -> int:
+        return self.n - self.start
+
+    def order(self) -> np.ndarray:
+        """Return the whole epoch's `(n,)` positions.
+
+        Sorted raw draws of Philox: those are the same in every version of numpy, a permutation's
+        are not, and a run may be resumed under another version.
+        """
+        if not self.shuffle:
+            return np.arange(self.n)
+        draws = np.random.Philox(key=[self.seed % 2**64, self.epoch]).random_raw(self.n)
+        return np.argsort(draws, kind="stable")
+
+
+class Loader(DataLoader):
+    """torch's DataLoader; what a worker says about an image arrives as the one line it is."""
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        try:
+            yield from super().__iter__()
+        except KitError as error:
+            raise KitError(str(error).rpartition("KitError: ")[2].strip()) from None
+
+
+def make_loader(
+    dataset: Dataset,
+    batch_size: int,
+    *,
+    shuffle: bool,
+    seed: int,
+    num_workers: int,
+    drop_last: bool = False,
+    pin_memory: bool | None = None,
+) -> DataLoader:
+    """Return a loader of batch dicts.
+
+    Args:
+        dataset: of dict samples; has a length.
+        batch_size: samples per batch.
+        shuffle: a new order every epoch; see `set_epoch`.
+        seed: of the order. Global random states are not touched by iterating.
+        num_workers: processes, kept alive between epochs; 0 reads in this one.
+        drop_last: leave out a last batch that is not full.
+        pin_memory: None: if there is a GPU.
+    """
+    n = len(dataset)  # type: ignore[arg-type]
+    if drop_last and n < batch_size:
+        raise KitError(f"expected at least one batch of {batch_size}, got {n} samples; shrink it")
+    return Loader(
+        dataset,
+        batch_size,
+        sampler=EpochSampler(n, shuffle, seed),
+        num_workers=num_workers,
+        collate_fn=collate,
+        drop_last=drop_last,
+        pin_memory=torch.cuda.is_available() if pin_memory is None else pin_memory,
+        persistent_workers=num_workers > 0,
+        worker_init_fn=init_worker,
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def set_epoch(loader: DataLoader, epoch: int, start_batch: int = 0) -> None:
+    """Take order and augmentation of `epoch`, from batch `start_batch` on.
+
+    `len(loader)` is then the number of batches that remain. The next call starts afresh. Loaders
+    made elsewhere are told as far as they listen.
+
+    Raises:
+        KitError: `start_batch` is given for a loader that cannot skip.
+    """
+    sampler, dataset = getattr(loader, "sampler", None), getattr(loader, "dataset", None)
+    if isinstance(sampler, EpochSampler):
+        sampler.set_epoch(epoch, start_batch * (loader.batch_size or 1))
+    elif start_batch:
+        raise KitError(f"expected a loader of make_loader to skip {start_batch} batches")
+    elif sampler is not None and hasattr(sampler, "set_epoch"):
+        sampler.set_epoch(epoch)
+    if dataset is not None and hasattr(dataset, "set_epoch"):
+        dataset.set_epoch(epoch)
+
+
+def collate(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return a batch dict: tensors stacked, numbers as a tensor, ids as a list; keys keep order.
+
+    Raises:
+        KitError: the images differ in size.
+    """
+    first = samples[0]
+    for sample in samples:
+        if sample[IMAGE].shape != first[IMAGE].shape:
+            (a, b), (c, d) = first[IMAGE].shape[1:], sample[IMAGE].shape[1:]
+            raise KitError(
+                f"expected images of one size in a batch, got '{first[IMAGE_ID]}' of {a} x {b} and "
+                f"'{sample[IMAGE_ID]}' of {c} x {d} (height x width); set data.img_size, "
+                "or train.batch_size=1"
+            )
+    return default_collate(list(samples))
+
+
+def init_worker(number: int) -> None:
+    """Keep a worker to one thread, and leave Ctrl-C to the process that trains and saves."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -1,0 +1,106 @@
+"""The confusion matrix as a figure, and the pairs of classes behind most of the mistakes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from common.errors import KitError
+
+MAX_NUMBERS = 25  # classes; beyond this the numbers would be smaller than anyone can read
+MAX_NAMES = 60  # names along an axis
+
+
+def confusion_figure(matrix: np.ndarray, classes: Sequence[str], normalise: bool = True) -> Figure:
+    """Draw `(C, C)` counts, rows = actual, columns = predicted; each cell shows its count.
+
+    With `normalise` the colour is the share of the row (a class without samples stays at 0),
+    otherwise the count. Beyond 25 classes the numbers are left out.
+    """
+    matrix = _checked(matrix, classes)
+    shades = row_shares(matrix) if normalise else matrix.astype(float)
+    side = min(10.0, 2.4 + 0.36 * len(classes))
+    figure = Figure(figsize=(side + 0.9, side), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    top = 1.0 if normalise else max(1.0, float(shades.max()))
+    drawn = axes.imshow(shades, cmap="Blues", vmin=0.0, vmax=top)
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.8)
+    bar.set_label("share of the actual class" if normalise else "samples")
+    _label_axes(axes, classes)
+    total, right = int(matrix.sum()), int(np.trace(matrix))
+    axes.set_title(f"{right / max(total, 1):.1%} of {total:,} samples on the diagonal", fontsize=10)
+    if len(classes) <= MAX_NUMBERS:
+        _write_counts(axes, matrix, shades / top)
+    return figure
+
+
+def most_confused(matrix: np.ndarray, classes: Sequence[str], k: int) -> list[dict[str, Any]]:
+    """Return the `k` largest cells off the diagonal, most samples first, empty cells left out.
+
+    Each is `{"actual", "predicted", "count", "share"}`, share being the part of the actual class.
+    """
+    matrix = _checked(matrix, classes)
+    shares = row_shares(matrix)
+    wrong = matrix.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.lexsort((-shares.ravel(), -wrong.ravel()))[:k]
+    rows, columns = np.unravel_index(order, matrix.shape)
+    return [
+        {
+            "actual": classes[i],
+            "predicted": classes[j],
+            "count": int(wrong[i, j]),
+            "share": float(shares[i, j]),
+        }
+        for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
+        if wrong[i, j]
+    ]
+
+
+def row_shares(matrix: np.ndarray) -> np.ndarray:
+    """Return `(C, C)` float rows that sum to 1, or to 0 for a class without samples."""
+    return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+
+
+def _checked(matrix: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    matrix = np.asarray(matrix)
+    if matrix.shape != (len(classes), len(classes)) or not len(classes):
+        raise KitError(
+            f"expected a ({len(classes)}, {len(classes)}) confusion matrix for "
+            f"{len(classes)} classes, got shape {matrix.shape}"
+        )
+    if not np.issubdtype(matrix.dtype, np.integer) or (matrix < 0).any():
+        raise KitError(f"expected counts in the confusion matrix, got {matrix.dtype} values")
+    return matrix.astype(np.int64)
+
+
+def _label_axes(axes: Axes, classes: Sequence[str]) -> None:
+    step = -(-len(classes) // MAX_NAMES)
+    ticks = range(0, len(classes), step)
+    # Dollar signs would start matplotlib's formula mode.
+    names = [str(classes[i]).replace("$", r"\$") for i in ticks]
+    size = 9 if len(classes) <= MAX_NUMBERS else 6
+    steep = max(map(len, names)) > 4 and len(classes) > 3
+    axes.set_xticks(ticks, names, rotation=45 if steep else 0, fontsize=size)
+    if steep:
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
+    axes.set_yticks(ticks, names, fontsize=size)
+    axes.set_xlabel("Predicted", fontsize=11)
+    axes.set_ylabel("Actual", fontsize=11)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _write_counts(axes: Axes, matrix: np.ndarray, shades: np.ndarray) -> None:
+    colours = matplotlib.colormaps["Blues"](shades)
+    luminance = colours[..., :3] @ np.array([0.2126, 0.7152, 0.0722])
+    size = 9.0 if len(matrix) <= 12 else 6.0
+    for (i, j), count in np.ndenumerate(matrix):
+        ink = "white" if luminance[i, j] < 0.5 else "#1c1e26"
+        axes.text(j, i, str(count), ha="center", va="center", color=ink, fontsize=size)

@@ -1,0 +1,1 @@
+"""From checkpoints and new images to predictions."""

@@ -1,0 +1,1 @@
+"""Training loops: fastai's, taught to speak dicts."""

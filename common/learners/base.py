@@ -1,0 +1,157 @@
+"""The dict-native Learner: fastai's loop over batches and outputs with named keys."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import fastai.callback.schedule  # noqa: F401 - adds fit_one_cycle, fine_tune and lr_find
+import torch
+from fastai.callback.core import CancelEpochException, TrainEvalCallback
+from fastai.data.core import DataLoaders
+from fastai.learner import Recorder
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from common.callbacks.evaluate import Evaluate
+from common.callbacks.mixed_precision import refuse_half_weights
+from common.data.loaders import set_epoch
+from common.environment import device as find_device
+from common.evaluation import Evaluation
+from common.learners.dispatch import DispatchLearner
+from common.learners.optimiser import adamw
+from common.losses.terms import Loss
+from common.metrics.base import Metric
+
+
+class Learner(DispatchLearner):
+    """Trains a model that maps a batch dict to an output dict.
+
+    Everything of fastai's Learner works: fit, fit_one_cycle, fine_tune, freeze, lr_find, callbacks.
+    After each validation `evaluation` holds what the model said of every sample. Sons say what
+    `targets` and `predictions` are.
+
+    Args:
+        model: has `groups()` if its parts are to be frozen or get learning rates of their own.
+        train_loader: batches with random order; with `set_epoch` order follows seed and epoch.
+        valid_loader: batches in fixed order.
+        metrics: computed over the whole validation, never averaged over batches.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        train_loader: DataLoader,
+        valid_loader: DataLoader,
+        loss: Loss,
+        metrics: Sequence[Metric] = (),
+        *,
+        lr: float = 1e-3,
+        weight_decay: float = 0.01,
+        body_lr_factor: float = 1.0,
+        callbacks: Sequence[Any] = (),
+        device: torch.device | None = None,
+    ) -> None:
+        self.device = device or find_device()
+        loaders = DataLoaders(train_loader, valid_loader)
+        loaders._device = self.device  # the setter would call methods that torch loaders lack
+        super().__init__(
+            loaders,
+            model.to(self.device),
+            loss,
+            opt_func=partial(adamw, weight_decay=weight_decay, body_lr_factor=body_lr_factor),
+            lr=lr,
+            splitter=parameter_groups,
+            cbs=[TrainEvalCallback(), Evaluate(metrics), *callbacks],
+            path=Path(),
+            default_cbs=False,
+        )
+        self.evaluation: Evaluation | None = None
+        self.first_epoch, self.first_batch, self.interrupted = 0, 0, ""
+
+    def targets(self, batch: Mapping[str, Any]) -> Any:
+        """Return the truth of N samples, as the metrics take it."""
+        raise TypeError(f"{type(self).__name__} does not say what its targets are")
+
+    def predictions(self, outputs: Mapping[str, Any]) -> Any:
+        """Return what is predicted for N samples, as the metrics take it."""
+        raise TypeError(f"{type(self).__name__} does not say what its predictions are")
+
+    @property
+    def batch(self) -> dict[str, Any]:
+        """The current batch, on the device."""
+        return self.xb[0]
+
+    def set_batch(self, batch: dict[str, Any]) -> None:
+        """Replace the current batch: what the model reads and the loss compares with."""
+        self.xb = self.yb = (batch,)
+
+    def fit(self, n_epoch: int, *args: Any, **kwargs: Any) -> None:
+        """Train for `n_epoch` epochs; see fastai."""
+        refuse_half_weights(self.model)
+        super().fit(n_epoch, *args, **kwargs)
+
+    def freeze(self) -> None:
+        """Let only the head train (and norms of the body, as fastai does)."""
+        names = [group["group_name"] for group in self._optimiser().param_groups]
+        self.freeze_to(sum(not name.startswith("head") for name in names))
+
+    def lr_find(self, *args: Any, **kwargs: Any) -> Any:
+        """Try rising learning rates on a copy of the weights and suggest one; see fastai."""
+        place = self.path
+        with self.added_cbs(Recorder()), TemporaryDirectory() as folder:
+            self.path = Path(folder)  # fastai parks the weights in a file
+            try:
+                return super().lr_find(*args, **{"show_plot": False, **kwargs})
+            finally:
+                self.path = place
+
+    def validate(self, *args: Any, **kwargs: Any) -> Evaluation:
+        """Run the validation set once and return its evaluation."""
+        super().validate(*args, **kwargs)
+        assert self.evaluation is not None
+        return self.evaluation
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        if self.opt is None:
+            self.create_opt()
+        return self.opt.opt
+
+    def _do_fit(self) -> None:
+        # fastai skips epochs with its events on, which confuses every callback that counts them.
+        for epoch in range(self.first_epoch, self.n_epoch):
+            self.epoch = epoch
+            self._with_events(self._do_epoch, "epoch", CancelEpochException)
+        self.first_epoch = 0
+
+    def _do_epoch_train(self) -> None:
+        set_epoch(self.dls.train, self.epoch, self.first_batch)
+        super()._do_epoch_train()
+        self.first_batch = 0
+
+    def all_batches(self) -> None:
+        """Run every batch of the current loader."""
+        skipped = self.first_batch if self.training else 0
+        self.n_iter = len(self.dl) + skipped
+        for number, batch in enumerate(self.dl, skipped):
+            self.one_batch(number, batch)
+
+    def _set_device(self, batch: dict[str, Any]) -> dict[str, Any]:
+        if self.device.type == "cpu":
+            return batch
+        return {key: _move(value, self.device) for key, value in batch.items()}
+
+    def _split(self, batch: dict[str, Any]) -> None:
+        self.set_batch(batch)
+
+
+def parameter_groups(model: nn.Module) -> list[list[nn.Parameter]]:
+    """Return the model's own groups, or all parameters in one."""
+    groups: Callable[[], list[list[nn.Parameter]]] | None = getattr(model, "groups", None)
+    return groups() if groups else [list(model.parameters())]
+
+
+def _move(value: Any, device: torch.device) -> Any:
+    return value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+

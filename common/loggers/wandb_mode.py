@@ -1,0 +1,43 @@
+"""Whether a Weights & Biases run goes online, decided before wandb could wait for a network."""
+
+import netrc
+import os
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PROBE_SECONDS = 3.0
+
+
+def choose_mode(base_url: str) -> str:
+    """Return the mode of a run when nobody asked for one.
+
+    WANDB_MODE decides; else online needs a key and a host that answers, and is not tried in the
+    rerun of a Kaggle competition, which has no network.
+    """
+    if mode := os.environ.get("WANDB_MODE"):
+        return mode
+    base_url = os.environ.get("WANDB_BASE_URL") or base_url
+    if os.environ.get("KAGGLE_IS_COMPETITION_RERUN") or not _has_key(base_url):
+        return "offline"
+    return "online" if _answers(base_url) else "offline"
+
+
+def _has_key(base_url: str) -> bool:
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        logins = netrc.netrc(os.environ.get("NETRC") or Path.home() / ".netrc")
+    except (OSError, netrc.NetrcParseError):
+        return False
+    return (urlsplit(base_url).hostname or "") in logins.hosts
+
+
+def _answers(base_url: str) -> bool:
+    url = urlsplit(base_url)
+    port = url.port or (80 if url.scheme == "http" else 443)
+    try:
+        socket.create_connection((url.hostname or "", port), timeout=PROBE_SECONDS).close()
+    except OSError:
+        return False
+    return True

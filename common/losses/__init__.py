@@ -1,0 +1,1 @@
+"""Losses: terms that bind an output to a target by their keys."""

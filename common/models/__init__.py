@@ -1,0 +1,1 @@
+"""Networks that take a batch dict and return an output dict."""

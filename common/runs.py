@@ -1,0 +1,157 @@
+"""Run folders: `runs/<competition>/<experiment>/fold<k>/`."""
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common import environment
+from common.config import Config, flatten
+from common.errors import KitError
+
+LAST = "last.pt"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One fold of one experiment: its folder and what lies in it."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: Path, config: Config, resume: bool = False) -> "Run":
+        """Make the folder and write config and environment into it.
+
+        Raises:
+            KitError: the folder holds a run already and `resume` is off, or its config differs.
+        """
+        run = cls(folder)
+        if run.config_file.exists():
+            if not resume:
+                raise KitError(
+                    f"expected a new run folder, but '{folder}' holds a run ({run.status}); go on "
+                    "with it by --resume, store this one elsewhere by --name, or delete the folder"
+                )
+            run._check_same(config)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(run.config_file, config.model_dump(mode="json"))
+        write_json(folder / "environment.json", environment.describe())
+        return run
+
+    @property
+    def name(self) -> str:
+        """competition/experiment/fold."""
+        return "/".join(self.folder.parts[-3:])
+
+    @property
+    def competition(self) -> str:
+        """The competition's folder name."""
+        return self.folder.parts[-3]
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name."""
+        return self.folder.parts[-2]
+
+    @property
+    def fold(self) -> int:
+        """Which fold validates."""
+        return int(self.folder.name.removeprefix("fold"))
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved config."""
+        return self.folder / "config.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint that training goes on from."""
+        return self.checkpoints / LAST
+
+    @property
+    def oof_file(self) -> Path:
+        """Predictions for the samples of this fold, by a model that never saw them."""
+        return self.folder / "oof.parquet"
+
+    @property
+    def folds_file(self) -> Path:
+        """Folds of the competition, shared by all its experiments."""
+        return self.folder.parents[1] / "folds.csv"
+
+    @property
+    def cache(self) -> Path:
+        """Resized copies of the images, shared by all runs of the competition."""
+        return self.folder.parents[1] / "cache"
+
+    @property
+    def config(self) -> Config:
+        """The config that the run was started with."""
+        return Config.read(self.config_file)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What is known of the run so far; see `write_summary`."""
+        file = self.folder / "summary.json"
+        return json.loads(file.read_text()) if file.exists() else {}
+
+    @property
+    def status(self) -> str:
+        """One of started, running, interrupted, failed, finished."""
+        return self.summary.get("status", "started")
+
+    def best(self, metric: str | None = None) -> Path:
+        """Return the checkpoint with the best value of the metric (default: the competition's)."""
+        return self.checkpoints / f"best_{metric or self.config.metric}.pt"
+
+    def write_summary(self, **values: Any) -> None:
+        """Merge values into the summary that `kit runs` lists."""
+        named = {"name": self.name, "competition": self.competition}
+        place = {"experiment": self.experiment, "fold": self.fold}
+        merged = {**self.summary, **named, **place, **values, "time": time.time()}
+        write_json(self.folder / "summary.json", merged)
+
+    def _check_same(self, config: Config) -> None:
+        old, new = (dict(flatten(c.model_dump(mode="json"))) for c in (self.config, config))
+        free = ("train.epochs", "train.time_limit", "data.num_workers", "log.")
+        changed = [
+            f"{key}: {old.get(key)!r} -> {new.get(key)!r}"
+            for key in sorted(old.keys() | new.keys())
+            if old.get(key) != new.get(key) and not key.startswith(free)
+        ]
+        if changed:
+            raise KitError(
+                f"expected the config that '{self.folder}' was started with, got other values "
+                f"({'; '.join(changed)}); resume without them or start a new run with --name"
+            )
+
+
+def find_runs(root: Path, competition: str | None = None) -> list[Run]:
+    """Return every run below the runs folder, oldest first."""
+    files = root.glob(f"{competition or '*'}/*/fold*/config.json")
+    return [Run(file.parent) for file in sorted(files, key=lambda file: file.stat().st_mtime)]
+
+
+def hash_weights(weights: dict[str, Any]) -> str:
+    """Return the SHA-256 over names and bytes of a state dict, so that runs compare bit for bit."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write JSON atomically."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(values, indent=2))
+    os.replace(partial, path)
+
+

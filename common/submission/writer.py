@@ -1,0 +1,160 @@
+"""Writes a submission: at its name there is a valid file or the old one, never a broken one."""
+
+import errno
+import os
+import warnings
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from common.errors import KitError, did_you_mean
+from common.submission.ids import absent_rows, describe_change, find_twins, rank_ids
+from common.submission.rules import DEFAULT_RULES, SubmissionRules, summarise
+from common.submission.validator import check_submission, read_sample
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+MAX_NAMED = 5  # ids that a message spells out
+
+
+def write_submission(
+    frame: pd.DataFrame,
+    path: Path | str,
+    sample: Path | str | None = None,
+    rules: SubmissionRules = DEFAULT_RULES,
+) -> Path:
+    """Write `frame` as a csv file, check it and return its path.
+
+    With a sample, its columns are taken in its order (others are left out) and the rows sorted as
+    in it. Floats are written in the shortest form that reads back to the same value. Without a
+    sample the file is checked in itself. What the validator warns of becomes a UserWarning.
+
+    Errors:
+        KitError: columns or ids unlike the sample's, NaN, an invalid file, or a disk that takes no
+            more; whatever was at `path` before is still there.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise KitError(f"expected the name of a csv file, got the directory {path}; add a name")
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise KitError(f"expected each column once, got {twice!r} twice; drop one of the two")
+    if sample is not None:
+        frame = align_to_sample(frame, sample, rules)
+    else:
+        _refuse_repeated(frame, rules)
+    _refuse_nan(frame)
+    # in the same folder, since a rename is atomic only within one file system
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(frame, temporary)
+        _check(temporary, path, sample, rules)
+        temporary.replace(path)
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        # the error that led here matters more than a temporary file left behind
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def align_to_sample(
+    frame: pd.DataFrame, sample: Path | str, rules: SubmissionRules = DEFAULT_RULES
+) -> pd.DataFrame:
+    """Return the sample's columns of `frame` with rows in its order; ids become strings."""
+    table, id_column = read_sample(sample, rules)
+    for name in table.columns:
+        if name not in frame.columns:
+            hint = did_you_mean(name, map(str, frame.columns))
+            raise KitError(f"expected column {name!r} as in {sample}, got none; {hint}")
+    frame = frame[list(table.columns)].copy()
+    ids = tuple(map(str, frame[id_column].tolist()))
+    frame[id_column] = ids
+    sample_ids = table.cells[table.columns.index(id_column)]
+    if ids == sample_ids:
+        return frame
+    rank = rank_ids(ids, sample_ids)
+    _compare_ids(ids, rank, sample_ids, rules)
+    return frame.iloc[np.argsort(rank, kind="stable")].reset_index(drop=True)
+
+
+def _compare_ids(
+    ids: tuple[str, ...], rank: np.ndarray, sample_ids: tuple[str, ...], rules: SubmissionRules
+) -> None:
+    missing = [sample_ids[i] for i in absent_rows(rank, sample_ids).tolist()]
+    extra = [name for name, row in zip(ids, rank.tolist(), strict=True) if row < 0]
+    unique = rules.unique_ids and len(set(sample_ids)) == len(sample_ids)
+    repeated = [name for name, count in Counter(ids).items() if count > 1] if unique else []
+    groups = {"missing": missing, "not in the sample": extra, "more than once": repeated}
+    told = [f"{len(names)} {what} ({_some(names)})" for what, names in groups.items() if names]
+    if told:
+        twins = find_twins(extra, missing)
+        hints = (describe_change(got, want) for got, want in twins.items())
+        raise KitError(
+            f"expected the {len(sample_ids)} ids of the sample, got {', '.join(told)}; "
+            f"{next(hints, 'predict each image of the sample once')}"
+        )
+
+
+def _some(names: list[str]) -> str:
+    more = ", ..." if len(names) > MAX_NAMED else ""
+    return ", ".join(map(repr, names[:MAX_NAMED])) + more
+
+
+def _refuse_repeated(frame: pd.DataFrame, rules: SubmissionRules) -> None:
+    """Refuse what a file checked against itself cannot show: no rows, repeated ids."""
+    if frame.empty:
+        raise KitError("expected predictions, got a frame without rows or columns; predict first")
+    name = rules.id_column or frame.columns[0]
+    if name not in frame.columns:
+        hint = did_you_mean(name, map(str, frame.columns))
+        raise KitError(f"expected id column {name!r}, got none; {hint}")
+    repeated = frame[name][frame[name].duplicated()]
+    if rules.unique_ids and len(repeated):
+        raise KitError(
+            f"expected each id once, got {len(repeated)} duplicates ({_some(repeated.tolist())}); "
+            "predict each image once, or set unique_ids=False in the SubmissionRules"
+        )
+
+
+def _refuse_nan(frame: pd.DataFrame) -> None:
+    """Refuse NaN and None, which csv cannot tell from the empty string that may be a prediction."""
+    for name in frame.columns:
+        bad = np.flatnonzero(frame[name].isna().to_numpy())
+        if len(bad):
+            raise KitError(
+                f"expected a value in every row of column {name!r}, got NaN in {len(bad)}, first "
+                f"for {frame.iloc[int(bad[0]), 0]!r}; predict every row ('' where none is right)"
+            )
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        frame.to_csv(file, index=False, lineterminator="\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _check(written: Path, path: Path, sample: Path | str | None, rules: SubmissionRules) -> None:
+    findings = check_submission(written, sample or written, rules)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        raise KitError(
+            f"expected a valid submission, got {len(errors)} errors; {path} is not written, "
+            f"mend these:\n{summarise(errors)}"
+        )
+    for finding in findings if sample else []:
+        warnings.warn(f"{path}: {finding}", stacklevel=3)
+
+
+def _explain(error: OSError, path: Path) -> KitError:
+    if error.errno in NO_SPACE:
+        return KitError(
+            f"expected room for {path.name} in {path.parent.absolute()}, got a full disk; free "
+            f"space or choose another folder (an old {path.name} is untouched)"
+        )
+    return KitError(f"expected to write {path}, got {error}; choose a folder that can be written")

@@ -1,0 +1,1 @@
+"""One folder per competition: this is what a person forks and edits."""

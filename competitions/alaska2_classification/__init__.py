@@ -1,0 +1,1 @@
+"""ALASKA2 Image Steganalysis: does a JPEG hide a message?"""

@@ -1,0 +1,30 @@
+"""ALASKA2 Image Steganalysis: is a message hidden in this JPEG?"""
+
+from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
+from competitions.alaska2_classification.metric import WEIGHTED_AUC
+
+CLASSES = ("Cover", "JMiPOD", "JUNIWARD", "UERD")
+METRICS = (WEIGHTED_AUC,)  # beside the usual ones, which are known by name
+
+BASE = Config(
+    competition="alaska2_classification",
+    slug="alaska2-image-steganalysis",
+    classes=CLASSES,
+    metric="weighted_auc",
+    watch=("accuracy",),
+    data=DataConfig(
+        img_size=None,  # resizing would wipe out the message
+        augment="dihedral",  # exact: turns and mirrors move pixels and change none
+        fold_kind="stratified_group",
+        fold_stratify="quality",  # JPEG quality factor of the cover
+        fold_group="group",  # a cover and its three stego versions
+    ),
+    model=ModelConfig(name="tf_efficientnet_b2.ns_jft_in1k"),
+    train=TrainConfig(epochs=30, batch_size=32, lr=1e-3, schedule="one_cycle", ema_decay=0.999),
+    log=LogConfig(),
+)
+
+EXPERIMENTS = {
+    "baseline": BASE,
+    "binary": BASE.model_copy(update={"classes": ("Cover", "Stego")}),
+}

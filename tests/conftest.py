@@ -1,0 +1,56 @@
+"""One thread, no network, and a small world of images that a tiny network learns in seconds."""
+
+import os
+
+os.environ.update(NO_ALBUMENTATIONS_UPDATE="1", WANDB_MODE="offline", WANDB_SILENT="true")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
+
+torch.set_num_threads(1)
+COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
+
+
+@pytest.fixture
+def config() -> Config:
+    return Config(
+        competition="colours",
+        classes=tuple(COLOURS),
+        metric="accuracy",
+        watch=("macro_f1",),
+        data=DataConfig(img_size=32, augment="flip", num_workers=0, n_folds=3),
+        model=ModelConfig(name="test_resnet", weights="none"),
+        train=TrainConfig(epochs=2, batch_size=8, lr=3e-3, seed=7),
+        log=LogConfig(loggers=("local",), looks="none", strict=True),
+    )
+
+
+def write_images(folder: Path, per_class: int = 12, seed: int = 0) -> pd.DataFrame:
+    """Write noisy images of one colour each; return image_id, path and label name."""
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number in range(per_class * len(COLOURS)):
+        label = list(COLOURS)[number % len(COLOURS)]
+        pixels = random.normal(COLOURS[label], 40, (40, 48, 3)).clip(0, 255).astype(np.uint8)
+        path = folder / f"{number:03d}.jpg"
+        Image.fromarray(pixels).save(path, quality=95)
+        rows.append({"image_id": path.name, "path": str(path), "label": label})
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="session")
+def colours(tmp_path_factory) -> pd.DataFrame:
+    """36 images of 3 classes, label as index, with 3 folds."""
+    frame = write_images(tmp_path_factory.mktemp("colours"))
+    frame["label"] = frame["label"].map({name: place for place, name in enumerate(COLOURS)})
+    frame["fold"] = np.arange(len(frame)) // 3 % 3
+    return frame
