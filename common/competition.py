@@ -53,11 +53,15 @@ class Competition:
 
 def list_competitions() -> list[str]:
     """Return the folders under `competitions/` that hold a config."""
-    return sorted(file.parent.name for file in competitions_dir().glob("*/config.py"))
+    return sorted(file.parent.name for place in _places() for file in place.glob("*/config.py"))
 
 
 def competitions_dir() -> Path:
-    """Return the folder of all competitions."""
+    """Return the folder in which new competitions are made."""
+    return _places()[0]
+
+
+def _places() -> list[Path]:
     import competitions
 
-    return Path(next(iter(competitions.__path__)))
+    return [Path(place) for place in competitions.__path__]

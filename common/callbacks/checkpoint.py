@@ -54,11 +54,14 @@ class Checkpoint(Callback):
         if self.restored:
             restore_random_state(self.restored["random"])
             self.learn.train_iter = self.restored["train_iter"]
+            if self.restored["scaler"]:
+                self.learn.scaler.load_state_dict(self.restored["scaler"])
 
     def before_train(self) -> None:
-        if self.restored:  # after fastai has set its own counters for the epoch
+        # After fastai has set its counter for the epoch, which is right at the epoch's start.
+        if self.restored and self.restored["batch"]:
             self.learn.pct_train = self.restored["pct_train"]
-            self.restored = None
+        self.restored = None
 
     def after_epoch(self) -> None:
         weights = self._predicting()

@@ -12,7 +12,6 @@ class Unfreeze(Callback):
         self.epochs = epochs
 
     def before_epoch(self) -> None:
-        if self.learn.epoch < self.epochs:
-            self.learn.freeze()
-        else:
-            self.learn.unfreeze()
+        # Not learn.freeze: that forgets the optimiser's moments, at every epoch and resume.
+        frozen = self.learn.epoch < self.epochs
+        self.learn.opt.freeze_to(self.learn.head_start if frozen else 0)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
-HARD = '    return predictions.assign(**{ID: predictions[IMAGE_ID], TARGET: probabilities.idxmax(1)})[\n        [ID, TARGET]\n    ]\n'
-SOFT = "    return probabilities.assign(**{ID: predictions[IMAGE_ID]})[[ID, *probabilities]]\n"
+HARD = "    return pd.DataFrame({ID: predictions[IMAGE_ID], TARGET: probabilities.idxmax(axis=1)})\n"
+SOFT = "    return pd.concat([predictions[IMAGE_ID].rename(ID), probabilities], axis=1)\n"
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Layout:
     soft: bool = False  # a column of probabilities per class instead of the class
     notes: list[str] = field(default_factory=list)
 
-    def values(self) -> dict[str, str]:
+    def values(self, name: str) -> dict[str, str]:
         """Return what the templates fill in."""
         return {
             "train_csv": self.train_csv or "",
@@ -33,8 +33,9 @@ class Layout:
             "id_column": self.id_column,
             "label_column": self.label_column,
             "classes": "(" + ", ".join(f'"{name}"' for name in self.classes) + ")",
+            "import_classes": "" if self.soft else f"from competitions.{name}.config import CLASSES\n",
             "class_list": ", ".join(self.classes),
-            "rules": "low=0, high=1" if self.soft else f"choices={self.classes!r}".replace("'", '"'),
+            "rules": "low=0, high=1" if self.soft else "choices=CLASSES",
         }
 
     @property

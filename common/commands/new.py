@@ -34,7 +34,7 @@ def make_competition(name: str, task: str, given: Path | None) -> None:
 def render(name: str, layout: Layout) -> dict[str, str]:
     """Return the files of a classification competition, by name."""
     title = name.replace("_", " ").capitalize()
-    values = {"name": name, "title": title, "metric": "accuracy", **layout.values()}
+    values = {"name": name, "title": title, "metric": "accuracy", **layout.values(name)}
     read = "data_folders" if layout.train_csv is None else "data_csv"
     parts = {
         "__init__.py": f'"""{title}."""\n',

@@ -94,8 +94,13 @@ class Learner(DispatchLearner):
 
     def freeze(self) -> None:
         """Let only the head train (and norms of the body, as fastai does)."""
+        self.freeze_to(self.head_start)
+
+    @property
+    def head_start(self) -> int:
+        """How many of the optimiser's groups belong to the body."""
         names = [group["group_name"] for group in self._optimiser().param_groups]
-        self.freeze_to(sum(not name.startswith("head") for name in names))
+        return sum(not name.startswith("head") for name in names)
 
     def lr_find(self, *args: Any, **kwargs: Any) -> Any:
         """Try rising learning rates on a copy of the weights and suggest one; see fastai."""

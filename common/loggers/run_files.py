@@ -15,15 +15,17 @@ import numpy as np
 
 METRICS = "metrics.jsonl"
 LOOKS = "looks.jsonl"
+LINE = json.JSONEncoder(allow_nan=False)  # made once: making one costs as much as using it
 NOT_FINITE = {"NaN", "Infinity", "-Infinity"}
 
 
 def dumps(value: Any, indent: int | None = None) -> str:
     """Return strict JSON; arrays become lists, paths and other objects text."""
+    encoder = LINE if indent is None else json.JSONEncoder(allow_nan=False, indent=indent)
     try:
-        return json.dumps(value, allow_nan=False, default=_plain, indent=indent)
-    except ValueError:
-        return json.dumps(_spelt_out(value), allow_nan=False, indent=indent)
+        return encoder.encode(value)
+    except (ValueError, TypeError):
+        return encoder.encode(_spelt_out(value))
 
 
 def write_atomic(path: Path, data: bytes) -> Path:

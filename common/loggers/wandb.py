@@ -56,7 +56,7 @@ class WandbLogger:
         self._environment = _keep_inside(Path(run_dir).resolve() / "wandb")
         self._axes: set[str] = set()
         self._run = self._init(
-            mode or choose_mode(wandb.Settings().base_url),
+            choose_mode(wandb.Settings().base_url, mode),
             dir=str(Path(run_dir).resolve()),
             project=project,
             name=name,
@@ -157,6 +157,7 @@ class WandbLogger:
                 raise
             reason = str(error).strip().partition("\n")[0]
             print(f"wandb: going offline, {type(error).__name__}: {reason}", flush=True)
+            self._wandb.teardown(1)  # the failed attempt still holds the id
             run = self._wandb.init(mode="offline", **given)
         if run.settings._offline:
             print(f"wandb: offline; upload later by: wandb sync {run.settings.sync_dir}")

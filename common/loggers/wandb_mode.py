@@ -9,18 +9,22 @@ from urllib.parse import urlsplit
 PROBE_SECONDS = 3.0
 
 
-def choose_mode(base_url: str) -> str:
-    """Return the mode of a run when nobody asked for one.
+def choose_mode(base_url: str, asked: str | None = None) -> str:
+    """Return the mode of a run: what is asked for, else WANDB_MODE, else what can work.
 
-    WANDB_MODE decides; else online needs a key and a host that answers, and is not tried in the
-    rerun of a Kaggle competition, which has no network.
+    Online needs a key and a network, so it is not tried in the rerun of a Kaggle competition. Even
+    if asked for it needs a host that answers: some versions of wandb wait for one without end.
     """
-    if mode := os.environ.get("WANDB_MODE"):
-        return mode
     base_url = os.environ.get("WANDB_BASE_URL") or base_url
-    if os.environ.get("KAGGLE_IS_COMPETITION_RERUN") or not _has_key(base_url):
+    mode = asked or os.environ.get("WANDB_MODE")
+    if mode not in (None, "online"):
+        return mode
+    if mode is None and (os.environ.get("KAGGLE_IS_COMPETITION_RERUN") or not _has_key(base_url)):
         return "offline"
-    return "online" if _answers(base_url) else "offline"
+    if _answers(base_url):
+        return "online"
+    print(f"wandb: going offline, {base_url} does not answer", flush=True)
+    return "offline"
 
 
 def _has_key(base_url: str) -> bool:

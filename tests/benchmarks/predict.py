@@ -1,0 +1,114 @@
+"""Time of prediction per image against a bare inference_mode loop and fastai's get_preds.
+
+Also the bytes per sample that an evaluation keeps. `python tests/benchmarks/predict.py`
+"""
+
+import os
+
+os.environ.update(NO_ALBUMENTATIONS_UPDATE="1")
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from fastai.data.core import DataLoaders
+from fastai.data.load import DataLoader as FastaiLoader
+from fastai.learner import Learner as FastaiLearner
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from common.data.loaders import collate
+from common.evaluation import Gather
+from common.inference.predict import predict
+from common.keys import IMAGE, IMAGE_ID, INDEX, LOGITS, LOSS, PREDICTION, TARGET
+from common.learners.classification import probabilities
+from common.models.normalise import Normalise
+
+
+class Images(Dataset):
+    """Images in memory as dicts."""
+
+    def __init__(self, count: int, side: int) -> None:
+        self.images = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> dict:
+        return {IMAGE: self.images[index], INDEX: index, IMAGE_ID: str(index)}
+
+
+class Tiny(nn.Module):
+    """A network whose own time is next to nothing."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.normalise, self.out = Normalise((0.5,) * 3, (0.2,) * 3), nn.Linear(3 * side * side, 10)
+
+    def forward(self, batch: dict | torch.Tensor) -> dict | torch.Tensor:
+        if isinstance(batch, torch.Tensor):
+            return self.out(self.normalise(batch).flatten(1))
+        return {LOGITS: self.out(self.normalise(batch[IMAGE]).flatten(1))}
+
+
+def loops(dataset: Images, model: Tiny) -> dict[str, Callable[[], object]]:
+    """Return the three ways to predict the whole set."""
+    loader = DataLoader(dataset, 64, collate_fn=collate)
+    pairs = [(image, 0) for image in dataset.images]
+    fastai = FastaiLoader(pairs, bs=64)
+    learner = FastaiLearner(DataLoaders(fastai, fastai), model, nn.CrossEntropyLoss())
+
+    def bare() -> torch.Tensor:
+        with torch.inference_mode():
+            return torch.cat([model(batch)[LOGITS].float().softmax(1) for batch in loader])
+
+    def get_preds() -> object:
+        with learner.no_bar():
+            return learner.get_preds(dl=fastai, act=lambda logits: logits.softmax(1))
+
+    return {
+        "bare loop": bare,
+        "kit predict": lambda: predict(model, loader, probabilities, torch.device("cpu")),
+        "fastai get_preds": get_preds,
+    }
+
+
+def compare(count: int, side: int, rounds: int) -> None:
+    """Print the time per image and the median ratio to the bare loop of the same round."""
+    runs = loops(Images(count, side), Tiny(side).eval())
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(rounds + 1):
+        for name, run in runs.items():
+            started = time.perf_counter()
+            run()
+            if number:  # the first round warms up
+                times[name].append(time.perf_counter() - started)
+    base = np.array(times["bare loop"])
+    for name, values in times.items():
+        each = np.median(values) / count * 1e6
+        ratio = np.median(np.array(values) / base)
+        print(f"{name:18} {each:8.2f} us/image  ratio {ratio:6.3f}")
+
+
+def memory(count: int, classes: int) -> None:
+    """Print what one evaluation keeps of a sample."""
+    gather = Gather(count)
+    for start in range(0, count, 100):
+        index = torch.arange(start, start + 100)
+        kept = {TARGET: index % classes, PREDICTION: torch.rand(100, classes)}
+        ids = [f"{number:08d}" for number in index.tolist()]
+        gather.add({INDEX: index, IMAGE_ID: ids, **kept}, {"term": torch.rand(100)}, torch.rand(100))
+    evaluation = gather.evaluation()
+    print(
+        f"evaluation of {count} samples, {classes} classes: "
+        f"{evaluation.bytes_per_sample:.0f} bytes per sample beside the id ({LOSS}, index, ...)"
+    )
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    compare(count=6400, side=16, rounds=9)
+    for classes in (4, 1000):
+        memory(10_000, classes)
