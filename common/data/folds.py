@@ -14,7 +14,7 @@ from common.data.files import some
 from common.data.frame import check_ids
 from common.data.splits import FIX, Columns, Kind, check_count, group_codes, splitter, strata
 from common.errors import KitError
-from common.keys import FOLD, IMAGE_ID
+from common.keys import FOLD, IMAGE_ID, LABEL
 
 
 def make_folds(
@@ -90,15 +90,20 @@ def fold_frame(path: Path, frame: pd.DataFrame, config: Config) -> pd.DataFrame:
     """Return the frame with the `fold` that a config asks for, kept in the csv at `path`."""
     data, multilabel = config.data, config.data.fold_kind == "multilabel_stratified"
     stratify = list(config.classes) if multilabel else data.fold_stratify
-    return load_or_make_folds(
+    named = frame
+    if stratify == LABEL:  # a class by its name, for what is said of it
+        names = dict(enumerate(config.classes))
+        named = frame.assign(**{LABEL: frame[LABEL].replace(names)})
+    kept = load_or_make_folds(
         path,
-        frame,
+        named,
         data.fold_kind,
         data.n_folds,
         config.train.seed,
         stratify=stratify if "stratified" in data.fold_kind else None,
         group=data.fold_group if "group" in data.fold_kind else None,
     )
+    return frame.assign(**{FOLD: kept[FOLD]})
 
 
 def _attach(path: Path, frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:

@@ -1,0 +1,227 @@
+"""The command line from raw files to a valid submission, and what it says of mistakes."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from common.commands.new import TEMPLATES
+from common.runs import Run
+
+from .conftest import FAST
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_from_raw_files_to_a_valid_submission(project, data, tmp_path):
+    code, text = project("check", "colours")
+    assert code == 0
+    assert "train: 24 images; test: 12 images" in text
+    code, text = project("train", "colours", *FAST, "train.epochs=4", "train.lr=0.01")
+    assert code == 0, text
+    assert "report.html" in text
+    code, text = project("predict", "colours", "--out", tmp_path / "submission.csv")
+    assert code == 0, text
+    submission = pd.read_csv(tmp_path / "submission.csv")
+    sample = pd.read_csv(data / "sample_submission.csv")
+    assert submission.columns.tolist() == sample.columns.tolist()
+    assert submission.image.tolist() == sample.image.tolist()
+    assert project("check", "colours", "--submission", "submission.csv")[0] == 0
+
+
+def test_all_folds_score_out_of_fold_and_are_listed(project, data, tmp_path):
+    code, text = project("train", "colours", *FAST, "data.n_folds=3", "--fold", "all")
+    assert code == 0, text
+    code, text = project("oof", "colours")
+    assert code == 0
+    assert "24 samples of 3 of 3 folds" in text
+    parts = [pd.read_parquet(path) for path in tmp_path.glob("runs/colours/*/fold*/oof.parquet")]
+    everything = pd.concat(parts)
+    assert sorted(everything.image_id) == sorted(pd.read_csv(data / "train.csv").image)
+    code, text = project("runs", "--json")
+    rows = json.loads(text)
+    assert [row["fold"] for row in rows] == [0, 1, 2]
+    assert set(rows[0]) == set(
+        "name competition experiment fold status metrics best_epoch seconds weights_sha256 "
+        "config".split()
+    )
+    code, text = project("diff", rows[0]["name"], rows[1]["name"])
+    assert "valid/loss" in text
+    assert "train.lr" not in text
+    code, text = project("predict", "colours", "--run", rows[0]["name"], "--run", rows[2]["name"])
+    assert code == 0, text
+    assert project("train", "colours", *FAST, "data.n_folds=3", "--resume")[1].count("finished") == 1
+
+
+def test_folders_per_class_and_probabilities_are_found(kit, data, tmp_path):
+    train = pd.read_csv(data / "train.csv")
+    for row in train.itertuples():
+        place = data / "train" / row.colour
+        place.mkdir(exist_ok=True)
+        (data / "train" / row.image).rename(place / row.image)
+    (data / "train.csv").unlink()
+    sample = pd.read_csv(data / "sample_submission.csv")[["image"]]
+    sample.assign(blue=0.5, green=0.5, red=0.5).to_csv(data / "sample_submission.csv", index=False)
+    assert kit("new", "colours")[0] == 0
+    code, text = kit("train", "colours", *FAST)
+    assert code == 0, text
+    assert kit("predict", "colours")[0] == 0
+    values = pd.read_csv("submission.csv")[["blue", "green", "red"]]
+    np.testing.assert_allclose(values.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_ctrl_c_says_how_to_go_on(project, monkeypatch):
+    from common.callbacks.record import Record
+
+    real = Record.after_batch
+
+    def after_batch(self):
+        real(self)
+        if self.learn.train_iter == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Record, "after_batch", after_batch)
+    code, text = project("train", "colours", *FAST, "train.epochs=3")
+    assert code == 130
+    assert f"kit train colours {' '.join(FAST)} train.epochs=3 --resume" in text
+    monkeypatch.setattr(Record, "after_batch", real)
+    code, text = project("train", "colours", *FAST, "train.epochs=3", "--resume")
+    assert code == 0
+    assert "resuming after epoch 0, batch 2" in text
+
+
+MISTAKES = [
+    (["train", "colour"], "unknown competition 'colour'; did you mean 'colours'?"),
+    (["train", "colours", "--experiment", "basline"], "did you mean 'baseline'?"),
+    (["train", "colours", "train.epoch=3"], "did you mean 'train.epochs'?"),
+    (["train", "colours", "train.epochs=x"], "'train.epochs': expected integer"),
+    (["train", "colours", "--fold", "9"], "expected --fold of 0 to 4 or all, got '9'"),
+    (["train", "colours", "--data", "nowhere"], "expected the data of colours in 'nowhere'"),
+    (["train", "colours", "metric=acuracy", *FAST], "accuracy"),
+    (["train", "colours", *FAST, "log.looks=confusoin"], "did you mean 'confusion'?"),
+    (["predict", "colours"], "expected a trained run of colours"),
+    (["predict", "colours", "--run", "x/y/fold0"], "unknown run 'x/y/fold0'"),
+    (["oof", "colours"], "kit train colours --experiment baseline"),
+    (["demo", "colours"], "holds files; they are left alone"),
+    (["new", "colours"], "exists; it is left as it is"),
+    (["new", "my-task"], "a name that Python can import"),
+    (["new", "other", "--task", "poetry"], "expected --task of classification"),
+    (["check", "colours", "--submission", "no.csv"], "no.csv"),
+]
+
+
+@pytest.mark.parametrize(("words", "telling"), MISTAKES, ids=lambda value: str(value)[:40])
+def test_a_mistake_is_one_line_and_exit_code_2(project, words, telling):
+    code, text = project(*words)
+    assert code == 2
+    assert telling in text
+    assert "Traceback" not in text
+
+
+def spoil_csv(data, change):
+    frame = pd.read_csv(data / "train.csv")
+    change(frame).to_csv(data / "train.csv", index=False)
+
+
+BAD_DATA = {
+    "a row without a file": (
+        lambda data: (data / "train" / pd.read_csv(data / "train.csv").image[3]).unlink(),
+        "1 of 24 rows have none: '",
+    ),
+    "no csv": (lambda data: (data / "train.csv").unlink(), "train.csv"),
+    "no images": (lambda data: shutil.rmtree(data / "train"), "train"),
+    "a missing column": (
+        lambda data: spoil_csv(data, lambda f: f.rename(columns={"colour": "color"})),
+        "colour",
+    ),
+    "a NaN label": (
+        lambda data: spoil_csv(data, lambda f: f.assign(colour=f.colour.where(f.index != 2))),
+        "row 2 (image_id '",
+    ),
+    "an unknown label": (
+        lambda data: spoil_csv(data, lambda f: f.assign(colour=f.colour.replace("red", "rde"))),
+        "did you mean 'red'?",
+    ),
+    "an unreadable image": (
+        lambda data: _replace(data / "train" / pd.read_csv(data / "train.csv").image[0], b"text"),
+        "expected an image at",
+    ),
+    "an empty image": (
+        lambda data: _replace(data / "train" / pd.read_csv(data / "train.csv").image[0], b""),
+        "0 bytes",
+    ),
+}
+
+
+def _replace(path, content):
+    path.unlink()
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("what", BAD_DATA)
+def test_bad_data_never_trains_silently(project, data, what):
+    spoil, telling = BAD_DATA[what]
+    spoil(data)
+    code, text = project("train", "colours", *FAST)
+    assert code == 2, text
+    assert telling in text
+    assert "Traceback" not in text
+
+
+def test_files_without_a_row_are_counted(project, data):
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(data / "train" / "stray.jpg")
+    code, text = project("check", "colours")
+    assert code == 0
+    assert "warning" in text
+    assert "stray.jpg" in text
+
+
+def test_a_class_that_a_fold_lacks_is_named(project, data):
+    spoil_csv(data, lambda f: f.assign(colour=["red"] * 2 + ["blue", "green"] * 11))
+    with pytest.warns(UserWarning, match="red"):
+        code, text = project("folds", "colours")
+    assert code == 0, text
+    assert "folds.csv: fold 0: " in text
+
+
+def test_an_existing_run_is_kept(project, tmp_path):
+    assert project("train", "colours", *FAST)[0] == 0
+    run = Run(tmp_path / "runs" / "colours" / "baseline" / "fold0")
+    before = run.last.read_bytes()
+    code, text = project("train", "colours", *FAST)
+    assert code == 2
+    assert "--resume" in text
+    assert run.last.read_bytes() == before
+    assert project("train", "colours", *FAST, "--name", "again")[0] == 0
+
+
+def test_a_broken_test_image_is_named(project, data):
+    assert project("train", "colours", *FAST)[0] == 0
+    _replace(next((data / "test").iterdir()), b"")
+    code, text = project("predict", "colours")
+    assert code == 2
+    assert "0 bytes" in text
+
+
+def test_templates_are_the_same_story_as_the_competition():
+    for name in ("train.py", "predict.py"):
+        made = (TEMPLATES / "classification" / f"{name}.template").read_text()
+        ours = (ROOT / "competitions" / "alaska2_classification" / name).read_text()
+        assert made.replace("$name", "alaska2_classification") == ours
+
+
+def test_help_needs_no_heavy_imports(project):
+    code, text = project("--help")
+    assert code == 0
+    assert {"train", "predict", "oof", "new", "demo"} <= set(text.split())
+    heavy = "import common.cli, sys; print({'torch', 'pandas', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "set()", done.stderr

@@ -1,0 +1,113 @@
+import io
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from common.errors import KitError
+from common.figures.grid import (
+    GAP,
+    MIN_CELL,
+    check_image,
+    encode_jpeg,
+    encode_png,
+    figure_to_image,
+    row_title,
+    sample_grid,
+    thumbnail,
+)
+
+
+def flat(height, width, colour=(200, 30, 30)):
+    return np.full((height, width, 3), colour, np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (200, 300), (400, 3)])
+def test_thumbnail_fits_and_keeps_its_proportions(shape):
+    small = thumbnail(flat(*shape), 100)
+    assert max(small.shape[:2]) == 100
+    assert small.shape[0] == pytest.approx(100 * shape[0] / max(shape), abs=1)
+    assert small.dtype == np.uint8
+    assert np.abs(small.astype(int) - (200, 30, 30)).max() <= 1
+
+
+def test_thumbnail_never_enlarges():
+    image = flat(20, 30)
+    assert thumbnail(image, 100) is image
+
+
+def test_every_image_of_a_grid_is_in_it_unchanged():
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (180, 200, 3), dtype=np.uint8) for _ in range(5)]
+    page = sample_grid(images, [f"{i}.jpg | cat -> dog (0.{i}) | loss 1.23" for i in range(5)], 3)
+    cell = (page.shape[0] - GAP) // 2
+    for i, image in enumerate(images):
+        bottom = GAP + i // 3 * cell + cell - GAP
+        left = GAP + i % 3 * (200 + GAP)
+        assert np.array_equal(page[bottom - 180 : bottom, left : left + 200], image)
+
+
+def test_titles_are_written_each_over_its_own_image():
+    images = [flat(180, 200, (128, 128, 128))] * 2
+    page, blank = sample_grid(images, ["one", ""], 2), sample_grid(images, ["", ""], 2)
+    empty_header = page[: page.shape[0] - 180 - GAP]
+    middle = page.shape[1] // 2
+    assert (empty_header[:, :middle] < 100).any()
+    assert not (empty_header[:, middle:] < 100).any()
+    assert (blank[:, :, 0] == 128).sum() == 2 * 180 * 200
+
+
+def test_long_titles_stay_inside_their_cell():
+    images = [flat(180, 180, (128, 128, 128))] * 2
+    page = sample_grid(images, ["W" * 500 + " | " + "M" * 300 + " | c | d | e" * 9, ""], 2)
+    header = page[: page.shape[0] - 180 - GAP]
+    assert not (header[:, GAP + 180 + 2 :] < 100).any()
+
+
+def test_tiny_images_are_enlarged_by_whole_pixels():
+    tiny = np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8)
+    page = sample_grid([tiny], ["x"], 4)
+    red = (page == (255, 0, 0)).all(axis=2).sum()
+    assert red == (page == (0, 0, 255)).all(axis=2).sum() == (MIN_CELL // 2) ** 2
+
+
+def test_a_grid_needs_a_title_per_image():
+    with pytest.raises(KitError, match="got 1 images and 2 titles"):
+        sample_grid([flat(9, 9)], ["a", "b"], 2)
+    with pytest.raises(KitError, match="at least one"):
+        sample_grid([], [], 2)
+
+
+def test_figure_pixels_have_the_size_of_the_figure_and_are_drawn_anew_after_a_change():
+    figure = Figure(figsize=(3, 2), dpi=50)
+    axes = figure.add_subplot()
+    before = figure_to_image(figure)
+    assert before.shape == (100, 150, 3)
+    assert np.array_equal(before, figure_to_image(figure))
+    axes.fill_between([0, 1], [1, 1], color="k")
+    assert figure_to_image(figure).sum() < before.sum()
+
+
+def test_png_keeps_every_pixel_and_jpeg_nearly():
+    image = flat(32, 32, (250, 10, 90))
+    image[:, 16:] = (10, 200, 40)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(encode_png(image)))), image)
+    decoded = np.asarray(Image.open(io.BytesIO(encode_jpeg(image, 95)))).astype(int)
+    assert np.abs(decoded[:, 20:] - image[:, 20:]).max() < 12
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    assert len(encode_jpeg(noise, 50)) < len(encode_jpeg(noise, 95))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((3, 8, 8), np.uint8), None],
+)
+def test_images_that_would_come_out_wrong_are_refused(bad):
+    with pytest.raises(KitError, match=r"expected picture as \(H, W, 3\) uint8"):
+        check_image(bad, "picture")
+
+
+def test_row_title_leaves_pictures_out():
+    row = {"id": "a", "image": flat(2, 2), "loss": np.float32(1.23456), "note": None}
+    assert row_title(row) == "id a | loss 1.235 | note "

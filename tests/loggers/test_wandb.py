@@ -1,0 +1,140 @@
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from common.loggers.factory import make_loggers
+from common.loggers.wandb import WandbLogger
+
+AT = {"global_step": 20, "epoch": 2.0}
+
+
+@pytest.fixture(scope="module")
+def settings():
+    """Nothing of the machine's own W&B settings reaches the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for key in [key for key in os.environ if key.startswith("WANDB_")]:
+            patch.delenv(key)
+        patch.setenv("WANDB_MODE", "offline")
+        patch.setenv("WANDB_X_DISABLE_STATS", "true")
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def run(settings, tmp_path_factory, picture, read_wandb):
+    """One offline run that used every verb."""
+    run_dir, home = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("home")
+    settings.setenv("HOME", str(home))
+    logger = WandbLogger(run_dir, "kit", "baseline", "trash", tags=["cpu"])
+    logger.scalars({"train/loss": 1.5, "optimizer/lr": 0.1}, global_step=10, epoch=1.0)
+    # A step that lies back, as after resuming from an older checkpoint.
+    logger.scalars({"train/loss": math.nan}, global_step=5, epoch=0.5)
+    logger.scalars({"valid/f1": 0.5}, **AT)
+    logger.image("valid/worst", picture, caption="the worst", **AT)
+    logger.histogram("valid/losses", np.arange(4), np.arange(5.0), **AT)
+    logger.histogram("valid/fine", np.arange(600), np.arange(601.0), **AT)
+    rows = [
+        {"id": "a", "image": picture, "prob": np.float32(0.5), "shape": (1, 2)},
+        {"id": "b", "image": picture, "prob": None},
+    ]
+    logger.table("valid/predictions", rows, **AT)
+    logger.curve("valid/roc", np.arange(3), np.arange(3), axes=("fpr", "tpr"), **AT)
+    logger.hyperparameters({"train": {"lr": 0.1}}, {"valid/f1": 0.75})
+    weights = run_dir / "weights.pt"
+    weights.write_bytes(b"weights" * 1000)
+    logger.artifact("best weights/fold 0", weights, "model")
+    state = logger.state()
+    logger.finish("failed")
+    (folder,) = (run_dir / "wandb").glob("offline-run-*")
+    found = read_wandb(folder)
+    found.run_dir, found.home, found.state = run_dir, home, state
+    return found
+
+
+def test_scalars_keep_their_own_axes_even_when_steps_go_back(run):
+    (first, second) = run.column("train/loss")
+    assert first == (10, 1.5)
+    assert second[0] == 5
+    assert math.isnan(float(second[1]))
+    assert run.column("valid/f1") == [(20, 0.5)]
+    assert all({"global_step", "epoch"} <= row.keys() for row in run.history)
+    assert run.axes["train/loss"] == run.axes["optimizer/lr"] == "global_step"
+    assert run.axes["valid/f1"] == run.axes["valid/worst"] == "epoch"
+
+
+def test_pictures_lie_in_the_run_folder_as_jpeg(run, picture):
+    ((_, entry),) = run.column("valid/worst")
+    assert entry["caption"] == "the worst"
+    path = run.folder / "files" / entry["path"]
+    assert path.suffix == ".jpg"
+    assert np.abs(np.asarray(Image.open(path)).astype(int) - picture).mean() < 6
+    for name in ("valid/roc", "valid/fine"):
+        ((_, entry),) = run.column(name)
+        assert (run.folder / "files" / entry["path"]).is_file()
+
+
+def test_histogram_keeps_counts_and_edges(run):
+    bins = {key: value for row in run.history for key, value in row.items()}
+    entry = bins.get("valid/losses") or {
+        "values": bins["valid/losses.values"],
+        "bins": bins["valid/losses.bins"],
+    }
+    assert entry["values"] == [0, 1, 2, 3]
+    assert entry["bins"] == [0, 1, 2, 3, 4]
+
+
+def test_table_keeps_its_rows_and_offline_its_pictures_beside_it(run):
+    ((_, table),) = run.column("valid/predictions")
+    kept = json.loads((run.folder / "files" / table["path"]).read_text())
+    assert kept["columns"] == ["id", "image", "prob", "shape"]
+    assert [row[0] for row in kept["data"]] == ["a", "b"]
+    assert [row[2] for row in kept["data"]] == [0.5, None]
+    assert kept["data"][0][3] == "(1, 2)"
+    ((_, listed),) = run.column("valid/predictions_images")
+    assert listed["captions"][0].startswith("id a | prob 0.5")
+    assert len([n for n in listed["filenames"] if (run.folder / "files" / n).is_file()]) == 2
+
+
+def test_config_summary_artifact_and_status_are_kept(run):
+    assert run.config["train"] == {"lr": 0.1}
+    assert run.summary["valid/f1"] == 0.75
+    assert ("best_weights_fold_0", "model") in run.artifacts
+    assert run.exit_code == 1
+
+
+def test_nothing_lands_outside_the_run_folder_and_weights_are_not_copied(run):
+    def names(folder):
+        return [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+
+    assert not [name for name in names(run.home) if "wandb" in name]
+    assert [p.name for p in run.run_dir.iterdir() if p.name != "wandb"] == ["weights.pt"]
+    sizes = [p.stat().st_size for p in (run.run_dir / "wandb" / "data").rglob("*") if p.is_file()]
+    assert 7000 not in sizes
+    assert "WANDB_DATA_DIR" not in os.environ
+
+
+def test_a_resumed_run_keeps_its_id(run, settings, tmp_path, read_wandb):
+    assert run.state == {"run_id": run.id}
+    titles = {"project": "kit", "name": "n", "group": "g"}
+    fan = make_loggers(["wandb"], tmp_path, state={"wandb": run.state}, strict=True, **titles)
+    fan.scalars({"train/loss": 0.5}, global_step=11, epoch=1.1)
+    assert fan.state() == {"wandb": run.state}
+    fan.finish()
+    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+    resumed = read_wandb(folder)
+    assert resumed.id == run.id
+    assert resumed.column("train/loss") == [(11, 0.5)]
+    assert resumed.exit_code == 0
+
+
+def test_a_disabled_run_takes_every_call(settings, tmp_path: Path, picture):
+    logger = WandbLogger(tmp_path, "p", "n", "g", mode="disabled")
+    logger.scalars({"a": 1.0}, **AT)
+    logger.table("t", [{"x": picture}], **AT)
+    logger.hyperparameters({"a": 1}, {"b": 1.0})
+    logger.finish()
+    assert not list(tmp_path.rglob("*.wandb"))
