@@ -2,5 +2,6 @@
 
 import os
 
-# albumentations asks the package index for its newest version at import: 2 s lost wherever there is no network.
+# albumentations asks the package index for its newest version at import: two seconds lost
+# wherever there is no network.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")

@@ -1,8 +1,11 @@
-"""The command line: `kit COMMAND`. Bodies are imported when a command runs, so that help is quick."""
+"""The command line: `kit COMMAND`.
+
+Bodies are imported when a command runs, so that help is quick.
+"""
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -17,17 +20,17 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(metavar="COMPETITION", help="folder under competitions/")]
 DataDir = Annotated[
-    Optional[Path], typer.Option("--data", help="folder of the raw files [KIT_DATA, data/<name>]")
+    Path | None, typer.Option("--data", help="folder of the raw files [KIT_DATA, data/<name>]")
 ]
 RunsDir = Annotated[
-    Optional[Path], typer.Option("--runs", help="folder of all runs [KIT_RUNS, runs/]")
+    Path | None, typer.Option("--runs", help="folder of all runs [KIT_RUNS, runs/]")
 ]
 Experiment = Annotated[str, typer.Option("--experiment", "-e", help="name in EXPERIMENTS")]
 Overrides = Annotated[
-    Optional[list[str]], typer.Argument(metavar="KEY=VALUE...", help="such as train.epochs=8")
+    list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="such as train.epochs=8")
 ]
 RunPaths = Annotated[
-    Optional[list[str]], typer.Option("--run", help="competition/experiment/fold<k>, or a folder")
+    list[str] | None, typer.Option("--run", help="competition/experiment/fold<k>, or a folder")
 ]
 
 
@@ -55,7 +58,7 @@ def demo(competition: Name, data: DataDir = None) -> None:
 def check(
     competition: Name,
     data: DataDir = None,
-    submission: Annotated[Optional[Path], typer.Option(help="a csv file to validate")] = None,
+    submission: Annotated[Path | None, typer.Option(help="a csv file to validate")] = None,
 ) -> None:
     """Check the data, or a submission against the sample before an attempt is spent."""
     from common.commands.check import check_data, check_submission_file
@@ -86,8 +89,12 @@ def train(
     overrides: Overrides = None,
     experiment: Experiment = "baseline",
     fold: Annotated[str, typer.Option(help="number, or all")] = "0",
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the run that exists")] = False,
-    name: Annotated[str, typer.Option(help="store under this name instead of the experiment's")] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on with the run that exists")
+    ] = False,
+    name: Annotated[
+        str, typer.Option(help="store under this name instead of the experiment's")
+    ] = "",
     data: DataDir = None,
     runs: RunsDir = None,
 ) -> None:
@@ -121,7 +128,7 @@ def oof(competition: Name, experiment: Experiment = "baseline", runs: RunsDir = 
 
 @app.command("runs")
 def list_runs(
-    competition: Annotated[Optional[str], typer.Argument(help="only this one")] = None,
+    competition: Annotated[str | None, typer.Argument(help="only this one")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one object per run")] = False,
     runs: RunsDir = None,
 ) -> None:

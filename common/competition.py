@@ -36,7 +36,9 @@ class Competition:
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise
-            raise KitError(f"{self.name} has no {part}.py; add competitions/{self.name}/{part}.py") from None
+            raise KitError(
+                f"{self.name} has no {part}.py; add competitions/{self.name}/{part}.py"
+            ) from None
 
     def experiment(self, name: str) -> Config:
         """Return a named experiment's config."""
@@ -62,6 +64,5 @@ def competitions_dir() -> Path:
 
 
 def _places() -> list[Path]:
-    import competitions
-
-    return [Path(place) for place in competitions.__path__]
+    # Imported by name: the library knows that there are competitions, and none of them.
+    return [Path(place) for place in importlib.import_module("competitions").__path__]

@@ -77,7 +77,11 @@ class TrainConfig(Values):
 class LogConfig(Values):
     """What is watched and where it goes."""
 
-    loggers: tuple[Literal["wandb", "tensorboard", "local"], ...] = ("wandb", "tensorboard", "local")
+    loggers: tuple[Literal["wandb", "tensorboard", "local"], ...] = (
+        "wandb",
+        "tensorboard",
+        "local",
+    )
     looks: Literal["all", "none"] | tuple[str, ...] = "all"  # names of callbacks/looks
     every: int = Field(10, ge=1)  # steps whose scalars are averaged into one point
     k: int = Field(16, ge=1)  # samples shown in tables of samples

@@ -1,11 +1,11 @@
 """The one error that a person is meant to read."""
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class KitError(ValueError):
-    """A mistake in usage, config or data: one line that says what was expected, what came and the remedy.
+    """A mistake in usage, config or data; one line: what was expected, what came, the remedy.
 
     The command line prints it without a traceback and exits with code 2.
     """

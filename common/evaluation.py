@@ -15,8 +15,9 @@ Column = np.ndarray | list[Any]
 class Evaluation:
     """What a model said of every sample: columns of N rows, ordered by `INDEX`.
 
-    Columns: `INDEX` (N,) int64, `IMAGE_ID`, `TARGET`, `PREDICTION`, `LOSS` (N,) and one `loss/<term>`
-    per term. Ragged values (boxes) are lists of N. Images are not kept: they are read again by index.
+    Columns: `INDEX` (N,) int64, `IMAGE_ID`, `TARGET`, `PREDICTION`, `LOSS` (N,) and a
+    `loss/<term>` per term. Ragged values (boxes) are lists of N. Images are not kept: they are
+    read again by index.
     """
 
     def __init__(self, columns: Mapping[str, Column]) -> None:
@@ -45,7 +46,7 @@ class Evaluation:
         return sum(array.nbytes for array in arrays) / max(len(self), 1)
 
     def ranked(self, by: str = LOSS, worst: bool = True) -> np.ndarray:
-        """Return rows ordered by a column, worst (largest) first; rows with NaN come first of all."""
+        """Return rows ordered by a column, largest first if `worst`; NaN counts as infinite."""
         values = np.asarray(self[by], dtype=np.float64)
         key = np.where(np.isnan(values), np.inf, values)
         return np.argsort(-key if worst else key, kind="stable")

@@ -1,4 +1,4 @@
-"""Names of everything that samples, batches and outputs carry; no other file spells a key as a string.
+"""Names of everything that samples, batches and outputs carry; spelt out nowhere else.
 
 Shapes: N samples of a batch, C classes, H x W pixels, D features.
 """

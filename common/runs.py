@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +151,4 @@ def write_json(path: Path, values: Any) -> None:
     """Write JSON atomically."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(values, indent=2))
-    os.replace(partial, path)
-
-
+    partial.replace(path)

@@ -10,7 +10,11 @@ def override(config: Config, *words: str) -> Config:
 
 def test_an_override_changes_its_value_alone(config):
     changed = override(config, "train.epochs=8", "data.img_size=null", "model.name=resnet50")
-    assert (changed.train.epochs, changed.data.img_size, changed.model.name) == (8, None, "resnet50")
+    assert (changed.train.epochs, changed.data.img_size, changed.model.name) == (
+        8,
+        None,
+        "resnet50",
+    )
     assert changed.model_copy(update={"train": config.train, "data": config.data}) != config
     assert config.train.epochs == 2
 
@@ -24,7 +28,9 @@ def test_lists_can_be_given_as_json_or_words(config, word, value):
 
 
 def test_free_form_arguments_take_new_keys(config):
-    assert override(config, "model.arguments.output_stride=8").model.arguments == {"output_stride": 8}
+    assert override(config, "model.arguments.output_stride=8").model.arguments == {
+        "output_stride": 8
+    }
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ class Ema(Callback):
     def __init__(self, decay: float) -> None:
         self.decay = decay
         self.restored: dict[str, Any] | None = None
-        self.average: ModelEmaV3 | None = None
+        self.average: Any = None  # a ModelEmaV3 once fitting
         self.raw: Any = None
 
     def before_fit(self) -> None:

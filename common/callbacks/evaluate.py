@@ -1,6 +1,7 @@
 """Gathers the validation once and computes every metric from it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from common.callbacks.base import Callback
 from common.evaluation import Gather
@@ -9,13 +10,13 @@ from common.metrics.base import Metric
 
 
 class Evaluate(Callback):
-    """Leaves `learn.evaluation`, with `scores`, after each validation. Runs the model never again."""
+    """Leaves `learn.evaluation`, with its `scores`, after each validation."""
 
     order, run_train = 40, False
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self.metrics = list(metrics)
-        self.gather: Gather | None = None
+        self.gather: Any = None  # a Gather while validating
 
     def before_validate(self) -> None:
         self.gather = Gather(len(self.learn.dl.dataset))

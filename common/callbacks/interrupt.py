@@ -28,7 +28,7 @@ class Interrupt(Callback):
     def before_fit(self) -> None:
         self.learn.interrupted = ""
         self.started, self.asked = time.monotonic(), ""
-        self.handlers = {}
+        self.handlers: dict[int, Any] = {}
         for number in SIGNALS:
             try:
                 self.handlers[number] = signal.signal(number, self._ask)

@@ -27,7 +27,8 @@ class Autocast(MixedPrecision):
                 "expected dynamic loss scaling with train.amp=fp16, got none: small gradients "
                 "would become zero; enable it, or set train.amp to 'bf16' or 'none'"
             )
-        self.learn.scaler, self.scales = scaler, []
+        self.learn.scaler = scaler
+        self.scales: list[float] = []
 
     def after_pred(self) -> None:
         """Keep the outputs as they are: the loss converts what it reads to float32."""

@@ -1,7 +1,5 @@
 """Keeps the best epoch's predictions for the samples that the model never saw."""
 
-import os
-
 import pandas as pd
 
 from common.callbacks.base import Callback
@@ -29,7 +27,7 @@ class OutOfFold(Callback):
             frame[FOLD] = self.run_folder.fold
             partial = self.run_folder.oof_file.with_suffix(".partial")
             frame.to_parquet(partial, index=False)
-            os.replace(partial, self.run_folder.oof_file)
+            partial.replace(self.run_folder.oof_file)
 
 
 def oof_frame(evaluation: Evaluation, config: Config) -> pd.DataFrame:

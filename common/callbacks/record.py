@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from common.callbacks.base import Callback
+from common.keys import INDEX
 from common.loggers.base import Logger
 from common.loggers.buffer import ScalarBuffer
 
@@ -35,7 +36,7 @@ class Record(Callback):
 
     def after_batch(self) -> None:
         learn = self.learn
-        loss, rows = learn.loss.detach(), len(learn.batch["index"])
+        loss, rows = learn.loss.detach(), len(learn.batch[INDEX])
         self.total += loss * rows
         self.count += rows
         values: dict[str, Any] = {"train/loss": loss, **self._changed()}

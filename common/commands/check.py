@@ -37,5 +37,7 @@ def check_submission_file(name: str, given: Path | None, file: Path) -> None:
         print(finding)
     errors = sum(finding.severity == "error" for finding in findings)
     if errors:
-        raise KitError(f"expected a valid submission in '{file}', got {errors} errors, listed above")
+        raise KitError(
+            f"expected a valid submission in '{file}', got {errors} errors, listed above"
+        )
     print(f"{file}: valid")

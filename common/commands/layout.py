@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
-HARD = "    return pd.DataFrame({ID: predictions[IMAGE_ID], TARGET: probabilities.idxmax(axis=1)})\n"
+HARD = (
+    "    return pd.DataFrame({ID: predictions[IMAGE_ID], TARGET: probabilities.idxmax(axis=1)})\n"
+)
 SOFT = "    return pd.concat([predictions[IMAGE_ID].rename(ID), probabilities], axis=1)\n"
 
 
@@ -33,7 +35,9 @@ class Layout:
             "id_column": self.id_column,
             "label_column": self.label_column,
             "classes": "(" + ", ".join(f'"{name}"' for name in self.classes) + ")",
-            "import_classes": "" if self.soft else f"from competitions.{name}.config import CLASSES\n",
+            "import_classes": ""
+            if self.soft
+            else f"from competitions.{name}.config import CLASSES\n",
             "class_list": ", ".join(self.classes),
             "rules": "low=0, high=1" if self.soft else "choices=CLASSES",
         }

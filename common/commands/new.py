@@ -36,15 +36,16 @@ def render(name: str, layout: Layout) -> dict[str, str]:
     title = name.replace("_", " ").capitalize()
     values = {"name": name, "title": title, "metric": "accuracy", **layout.values(name)}
     read = "data_folders" if layout.train_csv is None else "data_csv"
-    parts = {
+    return {
         "__init__.py": f'"""{title}."""\n',
         "config.py": _fill("config.py", values),
-        "data.py": _fill(f"{read}.py", values) + _fill("data_test.py", values) + layout.to_submission,
+        "data.py": _fill(f"{read}.py", values)
+        + _fill("data_test.py", values)
+        + layout.to_submission,
         "train.py": _fill("train.py", values),
         "predict.py": _fill("predict.py", values),
         "README.md": _fill("README.md", values),
     }
-    return parts
 
 
 def _fill(file: str, values: dict[str, str]) -> str:

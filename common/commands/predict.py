@@ -20,7 +20,9 @@ def predict_test(
     if not chosen:
         trained = [run for run in find_runs(root, name) if run.best().exists()]
         if not trained:
-            raise KitError(f"expected a trained run of {name} in '{root}', found none; kit train {name}")
+            raise KitError(
+                f"expected a trained run of {name} in '{root}', found none; kit train {name}"
+            )
         chosen = trained[-1:]
     missing = [run.name for run in chosen if not run.best().exists()]
     if missing:

@@ -9,8 +9,9 @@ from common.errors import KitError, did_you_mean
 from common.runs import Run, find_runs
 
 LISTED = (
-    "name competition experiment fold status metrics best_epoch seconds weights_sha256 config"
-).split()
+    *("name", "competition", "experiment", "fold", "status"),
+    *("metrics", "best_epoch", "seconds", "weights_sha256", "config"),
+)
 
 
 def find_run(name: str, root: Path) -> Run:

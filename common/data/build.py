@@ -48,7 +48,9 @@ def fold_loaders(
     )
 
 
-def predict_loader(frame: pd.DataFrame, config: Config, num_workers: int | None = None) -> DataLoader:
+def predict_loader(
+    frame: pd.DataFrame, config: Config, num_workers: int | None = None
+) -> DataLoader:
     """Return the loader that prediction reads: the frame's order, validation's transforms."""
     dataset = ImageDataset(
         frame, valid_transforms(config.data.img_size), min_side=min_side(config), target=None

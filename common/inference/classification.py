@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from common.data.build import predict_loader
@@ -23,7 +23,7 @@ def predict_classes(
         frame: columns image_id and path.
         num_workers: reading processes; None = as the first checkpoint was trained with.
     """
-    total: np.ndarray | float = 0.0
+    total: Any = 0.0
     classes: Sequence[str] = ()
     for checkpoint in checkpoints:
         model, config = load_model(checkpoint, make_classifier)

@@ -104,7 +104,7 @@ class Learner(DispatchLearner):
 
     def lr_find(self, *args: Any, **kwargs: Any) -> Any:
         """Try rising learning rates on a copy of the weights and suggest one; see fastai."""
-        place = self.path
+        place = self.path  # type: ignore[has-type]
         with self.added_cbs(Recorder()), TemporaryDirectory() as folder:
             self.path = Path(folder)  # fastai parks the weights in a file
             try:
@@ -159,4 +159,3 @@ def parameter_groups(model: nn.Module) -> list[list[nn.Parameter]]:
 
 def _move(value: Any, device: torch.device) -> Any:
     return value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-

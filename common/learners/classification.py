@@ -15,7 +15,7 @@ from common.metrics.base import Metric
 
 
 class ClassificationLearner(Learner):
-    """Predicts probabilities `(N, C)`: softmax, or sigmoid when an image may have several labels."""
+    """Predicts probabilities `(N, C)`: softmax, or sigmoid where images have several labels."""
 
     multilabel = False
 

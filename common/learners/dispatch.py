@@ -7,8 +7,11 @@ from fastai.callback.core import Callback
 from fastai.learner import Learner
 
 INNER = frozenset(
-    "before_batch after_pred after_loss before_backward after_cancel_backward after_backward "
-    "before_step after_cancel_step after_step after_cancel_batch after_batch".split()
+    [
+        *("before_batch", "after_pred", "after_loss", "before_backward"),
+        *("after_cancel_backward", "after_backward", "before_step", "after_cancel_step"),
+        *("after_step", "after_cancel_batch", "after_batch"),
+    ]
 )
 
 

@@ -19,8 +19,8 @@ from common.checkpoints import load_checkpoint
 from common.config import Config, flatten
 from common.learners.base import Learner
 from common.loggers.base import Logger
-from common.loggers.fan_out import FanOut
 from common.loggers.factory import make_loggers
+from common.loggers.fan_out import FanOut
 from common.loggers.report import write_report
 from common.metrics.base import Metric
 from common.runs import Run, hash_weights
@@ -117,9 +117,7 @@ def _fit(
     return run.summary
 
 
-def _sum_up(
-    learner: Learner, run: Run, saver: Checkpoint, logger: FanOut, status: str
-) -> None:
+def _sum_up(learner: Learner, run: Run, saver: Checkpoint, logger: FanOut, status: str) -> None:
     config = run.config
     best = saver.best.get(config.metric, {})
     scores = load_checkpoint(run.best())["scores"] if best else getattr(learner, "scores", {})

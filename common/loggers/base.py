@@ -1,4 +1,4 @@
-"""What every logger can do. Callbacks select, figures render, loggers log: this is the whole seam between them."""
+"""What every logger can do: the seam between callbacks that select and files that keep."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 class Logger(Protocol):
     """Takes numbers and finished pictures; knows neither a model nor a competition.
 
-    Names are `split/name`. Two axes exist: `global_step` (training batches so far) and `epoch` (1 after the first).
+    Names are `split/name`. Two axes exist: `global_step` (training batches so far) and `epoch`
+    (1 after the first).
     A logger never sees a tensor: scalars are Python numbers, images `(H, W, 3)` uint8 arrays.
     """
 

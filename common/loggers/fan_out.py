@@ -144,7 +144,9 @@ class FanOut:
         numbers = {}
         for name, value in values.items():
             try:
-                numbers[name] = value if type(value) is float else float(value)
+                # A tensor with a gradient warns when it is read as it is.
+                value = value.detach() if hasattr(value, "detach") else value
+                numbers[name] = float(value)
             except (TypeError, ValueError, RuntimeError):
                 got = f"{type(value).__name__} {value!r:.80}"
                 self._leave_out(name, KitError(f"expected a number for '{name}', got {got}"))

@@ -43,9 +43,7 @@ class Loss:
         self.samples = {name: value.detach() for name, value in values.items()}
         return self.total(values).mean()
 
-    def per_sample(
-        self, outputs: Mapping[str, Any], batch: Mapping[str, Any]
-    ) -> dict[str, Tensor]:
+    def per_sample(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return `(N,)` unweighted values per term."""
         device = batch[self.terms[0].target].device.type if self.terms else "cpu"
         with torch.autocast(device, enabled=False):

@@ -21,7 +21,7 @@ class Classifier(nn.Module):
     `(N, D)`, the pooled features before the classifier.
     """
 
-    def __init__(self, body: nn.Module, preprocessing: Mapping[str, Any]) -> None:
+    def __init__(self, body: Any, preprocessing: Mapping[str, Any]) -> None:
         super().__init__()
         self.normalise = Normalise(preprocessing["mean"], preprocessing["std"])
         self.body = body
@@ -59,11 +59,11 @@ def make_classifier(config: Config, load_weights: bool = True) -> Classifier:
     model = Classifier(body, {**preprocessing, "img_size": config.data.img_size})
     if values.channels_last:
         model.channels_last = True
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.to(memory_format=torch.channels_last)
     return model
 
 
-def _create(name: str, arguments: dict[str, Any]) -> nn.Module:
+def _create(name: str, arguments: dict[str, Any]) -> Any:
     if not timm.is_model(name):
         raise KitError(f"unknown model.name '{name}'; {did_you_mean(name, timm.list_models())}")
     try:

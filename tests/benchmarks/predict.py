@@ -98,7 +98,9 @@ def memory(count: int, classes: int) -> None:
         index = torch.arange(start, start + 100)
         kept = {TARGET: index % classes, PREDICTION: torch.rand(100, classes)}
         ids = [f"{number:08d}" for number in index.tolist()]
-        gather.add({INDEX: index, IMAGE_ID: ids, **kept}, {"term": torch.rand(100)}, torch.rand(100))
+        gather.add(
+            {INDEX: index, IMAGE_ID: ids, **kept}, {"term": torch.rand(100)}, torch.rand(100)
+        )
     evaluation = gather.evaluation()
     print(
         f"evaluation of {count} samples, {classes} classes: "

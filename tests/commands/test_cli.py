@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from common.commands.new import TEMPLATES
+from common.commands.runs import LISTED
 from common.runs import Run
 
 from .conftest import FAST
@@ -49,16 +50,15 @@ def test_all_folds_score_out_of_fold_and_are_listed(project, data, tmp_path):
     code, text = project("runs", "--json")
     rows = json.loads(text)
     assert [row["fold"] for row in rows] == [0, 1, 2]
-    assert set(rows[0]) == set(
-        "name competition experiment fold status metrics best_epoch seconds weights_sha256 "
-        "config".split()
-    )
+    assert set(rows[0]) == set(LISTED)
     code, text = project("diff", rows[0]["name"], rows[1]["name"])
     assert "valid/loss" in text
     assert "train.lr" not in text
     code, text = project("predict", "colours", "--run", rows[0]["name"], "--run", rows[2]["name"])
     assert code == 0, text
-    assert project("train", "colours", *FAST, "data.n_folds=3", "--resume")[1].count("finished") == 1
+    assert (
+        project("train", "colours", *FAST, "data.n_folds=3", "--resume")[1].count("finished") == 1
+    )
 
 
 def test_folders_per_class_and_probabilities_are_found(kit, data, tmp_path):

@@ -145,7 +145,9 @@ def test_fp16_scales_its_loss(config, learner_of):
     learner = learner_of(config)
     seen = []
     amp = Autocast("fp16")
-    learner.add_cbs([amp, FastaiCallback(after_batch=lambda cb: seen.append(amp.scaler.get_scale()))])
+    learner.add_cbs(
+        [amp, FastaiCallback(after_batch=lambda cb: seen.append(amp.scaler.get_scale()))]
+    )
     learner.fit(1)
     assert min(seen) > 1
     assert torch.isfinite(torch.cat([p.flatten() for p in learner.model.parameters()])).all()

@@ -7,7 +7,6 @@ import signal
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from fastai.callback.core import Callback as FastaiCallback
 
 from common.callbacks.looks import LOOKS, make_looks
@@ -68,7 +67,13 @@ class SignalAt(FastaiCallback):
 def test_a_run_folder_holds_what_others_read(config, train):
     run = train(config.model_copy(update={"log.looks": "all"}), "whole")
     names = {path.name for path in run.folder.iterdir()}
-    assert {"config.json", "environment.json", "metrics.jsonl", "checkpoints", "oof.parquet"} <= names
+    assert {
+        "config.json",
+        "environment.json",
+        "metrics.jsonl",
+        "checkpoints",
+        "oof.parquet",
+    } <= names
     assert {"figures", "report.html", "summary.json"} <= names
     summary = run.summary
     assert summary["status"] == "finished"
@@ -117,7 +122,10 @@ def test_every_metric_keeps_its_best_in_its_direction_and_nan_never_wins(config,
         Metric("never", lambda target, prediction: float("nan")),
     ]
     run = train(config.model_copy(update={"train.epochs": 3}), "best", metrics=metrics)
-    epochs = {name: load_checkpoint(run.best(name))["epoch"] for name in ("falling_up", "falling_down", "gappy")}
+    epochs = {
+        name: load_checkpoint(run.best(name))["epoch"]
+        for name in ("falling_up", "falling_down", "gappy")
+    }
     assert epochs == {"falling_up": 1, "falling_down": 3, "gappy": 1}
     assert not run.best("never").exists()
     assert run.best("loss").exists()
@@ -151,6 +159,16 @@ def test_ctrl_c_saves_and_resuming_ends_in_the_same_bits(config, train, batch, c
     ours, theirs = (load_checkpoint(run.last)["weights"] for run in (resumed, straight))
     assert hash_weights(ours) == hash_weights(theirs)
     assert resumed.summary["metrics"]["valid/loss"] == straight.summary["metrics"]["valid/loss"]
+
+
+def test_the_wandb_run_goes_on_under_its_id(config, train):
+    config = config.model_copy(update={"log.loggers": ["wandb"]})
+    run = train(config, "wandb", SignalAt(1))
+    first = load_checkpoint(run.last)["training"]["loggers"]["wandb"]["run_id"]
+    train(config, "wandb", resume=True)
+    folders = sorted(path.name for path in (run.folder / "wandb").glob("offline-run-*"))
+    assert len(folders) == 2
+    assert all(name.endswith(first) for name in folders)
 
 
 def test_a_time_limit_stops_and_saves(config, train):
@@ -262,4 +280,3 @@ def test_steps_and_epochs_are_logged_on_one_axis(config, train):
     assert epochs.global_step.tolist() == [3, 6]
     assert any(name.startswith("optimiser/lr") for name in rows)
     assert any("betas_0" in name for name in rows)  # one cycle moves momentum too
-

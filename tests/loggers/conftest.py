@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +21,11 @@ class WandbRun:
         self.folder = folder
         self.history, self.config, self.summary = [], {}, {}
         self.axes, self.artifacts, self.id, self.exit_code = {}, [], None, None
-        (file,) = folder.glob("run-*.wandb")
-        for payload in _payloads(file.read_bytes()):
+        for payload in _finished(folder):
             record = wandb_internal_pb2.Record()
             record.ParseFromString(payload)
             self._take(record)
+        assert self.exit_code is not None
 
     def column(self, name: str) -> list[tuple[float, object]]:
         """Return (global_step, value) of every row with that name."""
@@ -48,7 +49,25 @@ class WandbRun:
 
 
 def _items(items) -> dict:
-    return {i.key or ".".join(i.nested_key): json.loads(i.value_json) for i in items}
+    """Return name -> value; a value of parts, such as a picture, comes under a nested key."""
+    found: dict = {}
+    for item in items:
+        *outer, last = [item.key] if item.key else item.nested_key
+        inner = found
+        for key in outer:
+            inner = inner.setdefault(key, {})
+        inner[last] = json.loads(item.value_json)
+    return found
+
+
+def _finished(folder: Path) -> list[bytes]:
+    """Wait for the end of the file: `finish` returns a little before the service has written it."""
+    (file,) = folder.glob("run-*.wandb")
+    size, deadline = -1, time.monotonic() + 20
+    while size != file.stat().st_size or (size <= 7 and time.monotonic() < deadline):
+        size = file.stat().st_size
+        time.sleep(0.2)
+    return list(_payloads(file.read_bytes()))
 
 
 def _payloads(data: bytes) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ def test_no_names_make_no_files(tmp_path):
 
 
 def test_an_unknown_name_gets_the_nearest_known_one(tmp_path):
-    with pytest.raises(KitError, match="got 'tensorbord'; did you mean 'tensorboard'?"):
+    with pytest.raises(KitError, match=r"got 'tensorbord'; did you mean 'tensorboard'\?"):
         make_loggers(["local", "tensorbord"], tmp_path, **TITLES)
     assert list(tmp_path.iterdir()) == []
 

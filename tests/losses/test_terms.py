@@ -22,9 +22,7 @@ def test_terms_add_up_and_are_kept_per_sample(data):
     loss = Loss(terms)
     value = loss(outputs, batch)
     plain = F.cross_entropy(outputs[LOGITS], batch[LABEL], reduction="none")
-    smooth = F.cross_entropy(
-        outputs[LOGITS], batch[LABEL], reduction="none", label_smoothing=0.1
-    )
+    smooth = F.cross_entropy(outputs[LOGITS], batch[LABEL], reduction="none", label_smoothing=0.1)
     torch.testing.assert_close(loss.samples, {"plain": plain, "smooth": smooth})
     torch.testing.assert_close(value, (plain + 0.5 * smooth).mean())
     torch.testing.assert_close(loss.total(loss.samples).mean(), value)

@@ -15,5 +15,7 @@ def make_looks(config: Config, logger: Logger) -> list[Look]:
     names = {"all": list(LOOKS), "none": []}.get(str(config.log.looks), config.log.looks)
     unknown = [name for name in names if name not in LOOKS]
     if unknown:
-        raise KitError(f"unknown look '{unknown[0]}' in log.looks; {did_you_mean(unknown[0], LOOKS)}")
+        raise KitError(
+            f"unknown look '{unknown[0]}' in log.looks; {did_you_mean(unknown[0], LOOKS)}"
+        )
     return [LOOKS[name](config, logger) for name in names]

@@ -8,7 +8,7 @@ from common.metrics.classification import confusion_matrix
 
 
 class Confusion(Look):
-    """Confusion matrix of a single-label classifier, as counts and row by row, with its worst pairs."""
+    """Confusion matrix of a single-label classifier, as counts and by row, and its worst pairs."""
 
     def look(self, evaluation: Evaluation) -> None:
         """Log two figures and a table."""

@@ -22,7 +22,9 @@ class Predictions(Look):
         rows += [self._row(evaluation, row, "fixed") for row in fixed]
         self.logger.table("valid/predictions", rows, **self.moment)
         grid = sample_grid([row["image"] for row in rows], [title(row) for row in rows], columns=4)
-        self.logger.image("valid/predictions_grid", grid, **self.moment, caption="worst, then fixed")
+        self.logger.image(
+            "valid/predictions_grid", grid, **self.moment, caption="worst, then fixed"
+        )
 
     def _row(self, evaluation: Evaluation, row: int, why: str) -> dict[str, Any]:
         target, probability = evaluation[TARGET][row], evaluation[PREDICTION][row]

@@ -1,0 +1,48 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from common.environment import data_dir, describe, runs_dir, seed_everything
+from common.errors import KitError, did_you_mean
+
+
+def test_data_is_where_the_option_the_variable_or_the_habit_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("given", "all/birds", "own", "data/birds"):
+        (tmp_path / folder).mkdir(parents=True)
+    assert str(data_dir("birds")) == "data/birds"
+    monkeypatch.setenv("KIT_DATA", "all")
+    assert str(data_dir("birds")) == "all/birds"
+    monkeypatch.setenv("KIT_DATA", "own")
+    assert str(data_dir("birds")) == "own"
+    assert data_dir("birds", tmp_path / "given") == tmp_path / "given"
+
+
+def test_missing_data_says_how_to_get_it(tmp_path):
+    with pytest.raises(KitError, match=r"--data DIR or KIT_DATA.*kit demo birds"):
+        data_dir("birds", tmp_path / "nowhere")
+
+
+def test_runs_go_where_they_are_sent(monkeypatch, tmp_path):
+    monkeypatch.setenv("KIT_RUNS", str(tmp_path))
+    assert runs_dir() == tmp_path
+
+
+def test_one_seed_governs_every_generator():
+    draws = []
+    for _ in range(2):
+        seed_everything(3)
+        draws.append((random.random(), np.random.rand(), torch.rand(()).item()))  # noqa: NPY002
+    assert draws[0] == draws[1]
+
+
+def test_the_environment_is_described():
+    known = describe()
+    assert known["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert known["cpus"] > 0
+
+
+def test_a_far_word_lists_what_is_known():
+    assert did_you_mean("zzz", ["one", "two"]) == "known: one, two"
