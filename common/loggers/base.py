@@ -35,7 +35,7 @@ class Logger(Protocol):
     def table(
         self, name: str, rows: Sequence[Mapping[str, Any]], *, global_step: int, epoch: float
     ) -> None:
-        """Log rows of named values; a value that is a `(H, W, 3)` uint8 array is shown as a picture."""
+        """Log rows of named values; a `(H, W, 3)` uint8 array is shown as a picture."""
 
     def curve(
         self,

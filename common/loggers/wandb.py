@@ -186,10 +186,8 @@ class WandbLogger:
 def _settings(wandb: Any) -> Any:
     """Return our settings, less what this version does not know or the environment sets."""
     known = wandb.Settings.model_fields
-    ours = {k: v for k, v in SETTINGS.items() if k in known}
-    return wandb.Settings(
-        **{k: v for k, v in ours.items() if f"WANDB_{k.upper()}" not in os.environ}
-    )
+    free = [k for k in SETTINGS if k in known and f"WANDB_{k.upper()}" not in os.environ]
+    return wandb.Settings(**{k: SETTINGS[k] for k in free})
 
 
 def _keep_inside(folder: Path) -> list[str]:

@@ -1,9 +1,9 @@
 """ALASKA2 Image Steganalysis: is a message hidden in this JPEG?"""
 
-from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
+from common.config import Config, DataConfig, ModelConfig, TrainConfig
+from competitions.alaska2_classification.data import CLASSES
 from competitions.alaska2_classification.metric import WEIGHTED_AUC
 
-CLASSES = ("Cover", "JMiPOD", "JUNIWARD", "UERD")
 METRICS = (WEIGHTED_AUC,)  # beside the usual ones, which are known by name
 
 BASE = Config(
@@ -21,10 +21,20 @@ BASE = Config(
     ),
     model=ModelConfig(name="tf_efficientnet_b2.ns_jft_in1k"),
     train=TrainConfig(epochs=30, batch_size=32, lr=1e-3, schedule="one_cycle", ema_decay=0.999),
-    log=LogConfig(),
 )
 
-EXPERIMENTS = {
-    "baseline": BASE,
-    "binary": BASE.model_copy(update={"classes": ("Cover", "Stego")}),
-}
+BINARY = BASE.model_copy(update={"classes": ("Cover", "Stego")})
+
+# A network without early downsampling, where the message lives; two CPU minutes on the demo data.
+DEMO = BINARY.model_copy(
+    update={
+        "model.name": "resnet10t",
+        "model.weights": "none",
+        "model.arguments": {"channels": (16, 32, 64, 128), "stem_width": 8},
+        "train.epochs": 12,
+        "train.lr": 3e-3,
+        "train.ema_decay": 0,
+    }
+)
+
+EXPERIMENTS = {"baseline": BASE, "binary": BINARY, "demo": DEMO}

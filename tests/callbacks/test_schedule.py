@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from fastai.callback.schedule import combined_cos
 from hypothesis import given
@@ -29,7 +31,7 @@ def test_warmup_rises_to_the_peak_and_the_rest_never_rises(name):
     rates = [shape(step / 1000)[0] for step in range(1001)]
     assert rates[:200] == sorted(rates[:200])
     assert rates[200] == pytest.approx(1, abs=1e-3)
-    assert all(a >= b - 1e-12 for a, b in zip(rates[200:], rates[201:], strict=False))
+    assert all(a >= b - 1e-12 for a, b in pairwise(rates[200:]))
 
 
 def test_a_frozen_phase_has_a_cycle_of_its_own():

@@ -30,7 +30,7 @@ def brute_force(target, score, steps: int = 4000) -> float:
 @st.composite
 def folds(draw):
     """Targets of both kinds and scores with many or few ties."""
-    target = np.array(draw(st.lists(st.integers(0, 3), min_size=2, max_size=40)) + [0, 2])
+    target = np.array([*draw(st.lists(st.integers(0, 3), min_size=2, max_size=40)), 0, 2])
     levels = draw(st.integers(1, 50))
     whole = st.lists(st.integers(-levels, levels), min_size=len(target), max_size=len(target))
     return target, np.array(draw(whole), dtype=float)

@@ -11,7 +11,7 @@ from common.errors import KitError
 from common.metrics.classification import METRICS, confusion_matrix, get_metric, top_k_accuracy
 
 MULTI_LABEL = ("accuracy", "macro_f1", "log_loss", "roc_auc", "average_precision")
-OPTIONS = dict(multi_class="ovr", average="macro")
+OPTIONS = {"multi_class": "ovr", "average": "macro"}
 
 
 def draw(num_classes: int, seed: int, ties: bool = False, n: int = 60):

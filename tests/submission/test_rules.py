@@ -53,6 +53,9 @@ def test_an_image_may_take_several_rows_where_the_rules_say_so(
     path = write(tmp_path / "s.csv", sorted([*ROWS, *ROWS[3:6]]))
     assert all("duplicate" in f.message for f in check_submission(path, sample))
     assert check_submission(path, sample, SubmissionRules(unique_ids=False)) == []
+    # a sample that repeats ids says as much
+    twice = write(tmp_path / "twice.csv", sorted((name, "0.5") for name, _ in [*ROWS, *ROWS]))
+    assert check_submission(path, twice) == []
 
 
 def test_id_column_may_be_any(tmp_path: Path) -> None:
@@ -104,7 +107,7 @@ def test_require_valid_lists_errors_first_and_counts_the_rest(sample: Path, tmp_
 def test_a_broken_sample_is_the_callers_mistake(text: str, tmp_path: Path) -> None:
     path = write(tmp_path / "s.csv", ROWS)
     (tmp_path / "sample.csv").write_text(text)
-    with pytest.raises(KitError, match="expected a sample submission at .*sample.csv"):
+    with pytest.raises(KitError, match=r"expected a sample submission at .*sample\.csv"):
         check_submission(path, tmp_path / "sample.csv")
 
 

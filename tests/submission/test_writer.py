@@ -45,7 +45,7 @@ finite = hnp.arrays(
 ids = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Z"]), min_size=1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(values=finite, data=st.data())
 def test_any_finite_frame_is_valid_and_reads_back_exactly(folder: Path, values, data) -> None:
     names = data.draw(st.lists(ids, min_size=len(values), max_size=len(values), unique=True))
@@ -100,7 +100,7 @@ MISTAKES = {
     "got NaN in 2, first for '0001.jpg'": lambda f: f.assign(Label=[0, None, 2, None, *range(8)]),
     "line 5, column 'Label'.*infinite": lambda f: f.assign(Label=[1, 2, 3, np.inf, *range(8)]),
     "line 2, column 'Label'.*at most 3": lambda f: f.assign(Label=f["Label"] + 9),
-    "column 'Label'.*text 'True'": lambda f: f.assign(Label=f["Label"] > 0),
+    "column 'Label'.*text 'False'": lambda f: f.assign(Label=f["Label"] > 0),
 }
 
 

@@ -1,0 +1,178 @@
+"""Scores of boxes: the wheat competition's precision over IoU thresholds, and COCO's mAP.
+
+Truth of an image: `(K, 4)` xyxy pixels, or a dict with BOXES and, for mAP, LABELS `(K,)` int.
+Prediction: a dict with BOXES `(P, 4)` xyxy, SCORES `(P,)` and, for mAP, LABELS `(P,)`. All numpy.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from common.errors import KitError
+from common.metrics.base import Metric
+from common.metrics.checks import undefined
+from common.metrics.matching import Matches, match_boxes
+
+BOXES, LABELS, SCORES = "boxes", "labels", "scores"
+THRESHOLDS = np.linspace(0.5, 0.75, 6)  # a hit has a larger IoU
+GRID = np.linspace(0, 0.99, 100)
+Truth = np.ndarray | Mapping[str, Any]
+Prediction = Mapping[str, Any]
+
+
+def per_image_scores(
+    targets: Sequence[Truth], predictions: Sequence[Prediction], empty: float | None = 1.0
+) -> np.ndarray:
+    """Return the `(N,)` mean of TP / (TP + FP + FN) over the IoU thresholds 0.50 to 0.75.
+
+    An image with no truth and some prediction scores 0. One with neither scores `empty`, on which
+    the competition's text is silent; None leaves it out, as NaN. A NaN prediction scores NaN.
+    """
+    matches = _match(targets, predictions)
+    scores = _precision(matches, np.diff(matches.starts)[None], empty)[0]
+    scores[matches.broken] = np.nan
+    return scores
+
+
+def wheat_score(
+    targets: Sequence[Truth], predictions: Sequence[Prediction], empty: float | None = 1.0
+) -> float:
+    """Return the mean over images of `per_image_scores`, the Global Wheat Detection metric.
+
+    Labels are not looked at. Every prediction counts, however low its score: drop those under the
+    threshold of `tune_confidence` first.
+    """
+    matches = _match(targets, predictions)
+    if matches.broken.any():
+        return float("nan")
+    return float(_mean(_precision(matches, np.diff(matches.starts)[None], empty))[0])
+
+
+def tune_confidence(
+    targets: Sequence[Truth],
+    predictions: Sequence[Prediction],
+    grid: Sequence[float] | np.ndarray = GRID,
+    empty: float | None = 1.0,
+) -> tuple[float, float]:
+    """Return the lowest best threshold of the grid, and the `wheat_score` of what is not under it.
+
+    Boxes are matched in descending confidence, so a threshold cuts off the end of the list and
+    leaves the matches before it alone: one matching serves the whole grid.
+    """
+    grid = np.asarray(grid, dtype=np.float64)
+    if not len(grid):
+        raise KitError("tune_confidence: expected thresholds, got an empty grid; give some")
+    matches = _match(targets, predictions)
+    if matches.broken.any():
+        return float("nan"), undefined("tune_confidence: there are NaN predictions")
+    num_images = len(matches.truths)
+    image = np.repeat(np.arange(num_images), np.diff(matches.starts))
+    kept = [np.bincount(image[matches.scores >= g], minlength=num_images) for g in grid]
+    scores = _mean(_precision(matches, np.stack(kept), empty))
+    if np.isnan(scores).all():
+        return float("nan"), float("nan")
+    best = int(np.nanargmax(scores))
+    return float(grid[best]), float(scores[best])
+
+
+def coco_map(
+    targets: Sequence[Truth], predictions: Sequence[Prediction], backend: str | None = None
+) -> float:
+    """Return COCO's mean average precision over IoU 0.50 to 0.95 and over the classes in the truth.
+
+    By torchmetrics. Without LABELS all boxes are of one class.
+
+    Args:
+        backend: faster_coco_eval or pycocotools; None: the first of them that is installed.
+    """
+    return coco_summary(targets, predictions, backend)["map"]
+
+
+def coco_summary(
+    targets: Sequence[Truth], predictions: Sequence[Prediction], backend: str | None = None
+) -> dict[str, float]:
+    """Return COCO's twelve numbers by torchmetrics' names (`map`, `map_50`, `mar_100`, ...).
+
+    A number that does not exist (no truth of that size) is NaN.
+    """
+    if not all(np.isfinite(p[BOXES]).all() and np.isfinite(p[SCORES]).all() for p in predictions):
+        return {"map": float("nan"), "map_50": float("nan"), "map_75": float("nan")}
+    from torchmetrics.detection import MeanAveragePrecision
+
+    metric = MeanAveragePrecision(box_format="xyxy", backend=backend or coco_backend())  # type: ignore[arg-type]
+    truths = [target if isinstance(target, Mapping) else {BOXES: target} for target in targets]
+    metric.update([_tensors(p) for p in predictions], [_tensors(t) for t in truths])
+    values = {name: value.tolist() for name, value in metric.compute().items()}
+    return {
+        name: value if value >= 0 else float("nan")
+        for name, value in values.items()
+        if isinstance(value, float) and not name.endswith("per_class")
+    }
+
+
+def coco_backend() -> str:
+    """Return the quickest installed implementation of COCO's evaluation."""
+    for package in ("faster_coco_eval", "pycocotools"):
+        if find_spec(package):
+            return package
+    raise KitError("expected faster-coco-eval or pycocotools, found neither; pip install one")
+
+
+def _tensors(boxes: Mapping[str, Any]) -> dict[str, Any]:
+    import torch
+
+    count = len(boxes[BOXES])
+    labels = np.asarray(boxes.get(LABELS, np.zeros(count)), dtype=np.int64)
+    tensors = {
+        BOXES: torch.tensor(np.asarray(boxes[BOXES], dtype=np.float32).reshape(count, 4)),
+        LABELS: torch.from_numpy(labels),
+    }
+    if SCORES in boxes:
+        tensors[SCORES] = torch.tensor(np.asarray(boxes[SCORES], dtype=np.float32))
+    return tensors
+
+
+def _match(targets: Sequence[Truth], predictions: Sequence[Prediction]) -> Matches:
+    if len(targets) != len(predictions):
+        raise KitError(
+            f"expected a prediction per image, got {len(predictions)} for {len(targets)} images; "
+            "give images without boxes empty arrays"
+        )
+    truths = [target[BOXES] if isinstance(target, Mapping) else target for target in targets]
+    boxes = [prediction[BOXES] for prediction in predictions]
+    scores = [prediction[SCORES] for prediction in predictions]
+    return match_boxes(truths, boxes, scores, THRESHOLDS)
+
+
+def _precision(matches: Matches, kept: np.ndarray, empty: float | None) -> np.ndarray:
+    """Return `(G, N)` scores of N images whose first `(G, N)` predictions are kept."""
+    sums = np.zeros((len(matches.hits) + 1, matches.hits.shape[1]), np.int64)
+    np.cumsum(matches.hits, axis=0, out=sums[1:])
+    starts = matches.starts[:-1]
+    hits = sums[starts + kept] - sums[starts]  # (G, N, T), the true positives
+    union = kept + matches.truths  # TP + FP + FN = predictions + truths - TP
+    scores = (hits / np.maximum(union[..., None] - hits, 1)).mean(axis=-1)
+    return np.where(union > 0, scores, np.nan if empty is None else empty)
+
+
+def _mean(scores: np.ndarray) -> np.ndarray:
+    """Return `(G,)` means over the images that are not left out."""
+    counted = ~np.isnan(scores)
+    if not counted.any():
+        return np.full(len(scores), undefined("wheat_score: there is no image to score"))
+    total, count = np.where(counted, scores, 0).sum(axis=1), counted.sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _coco_map_50(targets: Sequence[Truth], predictions: Sequence[Prediction]) -> float:
+    return coco_summary(targets, predictions)["map_50"]
+
+
+_FUNCTIONS: dict[str, Callable[..., float]] = {
+    "wheat_score": wheat_score,
+    "coco_map": coco_map,
+    "coco_map_50": _coco_map_50,
+}
+METRICS: dict[str, Metric] = {name: Metric(name, score) for name, score in _FUNCTIONS.items()}

@@ -1,0 +1,237 @@
+import math
+import pickle
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from common.errors import KitError
+from common.metrics.pixels import THRESHOLDS, confusion, counts, threshold_counts
+from common.metrics.segmentation import (
+    METRICS,
+    at_threshold,
+    binary_metrics,
+    class_iou,
+    dice,
+    iou,
+    per_group,
+    per_image,
+    pixel_accuracy,
+    pooled,
+    split_half,
+    tune_threshold,
+    tuned_score,
+)
+
+BINARY = sorted(binary_metrics())
+NONE = np.zeros(4, np.int64)  # the group of 4 images without groups
+
+
+def draw(seed: int, n: int = 4, size: tuple[int, int] = (9, 11)):
+    """Probabilities (many of them on a threshold) and masks that they know something about."""
+    rng = np.random.default_rng(seed)
+    target = rng.random((n, *size)) < rng.random((n, 1, 1))
+    probs = (np.round(rng.random((n, *size)) * 64) / 64 + 0.7 * target).clip(0, 1)
+    return probs.astype(np.float32), target
+
+
+def gather(probs: np.ndarray, target: np.ndarray, thresholds=THRESHOLDS) -> np.ndarray:
+    return np.stack(
+        [threshold_counts(*pair, thresholds) for pair in zip(probs, target, strict=True)]
+    )
+
+
+def test_counts_agree_with_scikit_learn() -> None:
+    probs, target = draw(0)
+    for guess, truth, row in zip(probs >= 0.5, target, counts(probs >= 0.5, target), strict=True):
+        tn, fp, fn, tp = reference.confusion_matrix(truth.ravel(), guess.ravel()).ravel()
+        assert row.tolist() == [tp, fp, fn, tn]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), dtype=st.sampled_from([np.float16, np.float32, np.float64]))
+def test_counts_at_all_thresholds_equal_counts_at_each(seed: int, dtype: type) -> None:
+    probs, target = draw(seed)
+    probs = np.nextafter(probs.astype(dtype), dtype(seed % 2)).clip(0, 1)
+    for thresholds in (THRESHOLDS, (1 / 128, 0.5, 127 / 128)):
+        got = gather(probs, target, thresholds)
+        each = [counts(probs >= dtype(threshold), target) for threshold in thresholds]
+        np.testing.assert_array_equal(got, np.stack(each, 1))
+
+
+def test_zero_and_one_are_below_and_above_every_threshold() -> None:
+    target = np.array([[True, False]])
+    np.testing.assert_array_equal(threshold_counts(np.ones((1, 2)), target), [[1, 1, 0, 0]] * 31)
+    np.testing.assert_array_equal(threshold_counts(np.zeros((1, 2)), target), [[0, 0, 1, 1]] * 31)
+
+
+@pytest.mark.parametrize("num_classes", [2, 5, 16, 20])
+def test_confusion_and_class_iou_agree_with_scikit_learn(num_classes: int) -> None:
+    rng = np.random.default_rng(1)
+    target, pred = rng.integers(num_classes, size=(2, 3, 20, 20), dtype=np.uint8)
+    tables, labels = confusion(pred, target, num_classes), np.arange(num_classes)
+    for table, truth, guess in zip(tables, target, pred, strict=True):
+        expected = reference.confusion_matrix(truth.ravel(), guess.ravel(), labels=labels)
+        np.testing.assert_array_equal(table, expected)
+    flat = target.ravel(), pred.ravel()
+    ious = reference.jaccard_score(*flat, average=None, labels=labels)
+    np.testing.assert_allclose(class_iou(tables), ious)
+    none = np.zeros(3)
+    assert METRICS["class_iou"].function(none, tables) == pytest.approx(ious.mean())
+    accuracy = METRICS["class_accuracy"].function(none, tables)
+    assert accuracy == pytest.approx(reference.accuracy_score(*flat))
+
+
+def test_a_class_that_is_nowhere_is_left_out_of_the_mean() -> None:
+    tables = confusion(np.array([[[0, 1]]]), np.array([[[0, 0]]]), 4)
+    np.testing.assert_array_equal(class_iou(tables), [0.5, 0, np.nan, np.nan])
+    assert METRICS["class_iou"].function(np.zeros(1), tables) == 0.25
+
+
+def test_scores_agree_with_scikit_learn() -> None:
+    probs, target = draw(2)
+    guess, gathered = probs >= 0.5, gather(probs, target)
+    flat, each = (target.ravel(), guess.ravel()), list(zip(target, guess, strict=True))
+    expected = {
+        "iou": reference.jaccard_score(*flat),
+        "dice": reference.f1_score(*flat),
+        "pixel_accuracy": reference.accuracy_score(*flat),
+        "iou_per_image": np.mean([reference.jaccard_score(t.ravel(), g.ravel()) for t, g in each]),
+        "dice_per_image": np.mean([reference.f1_score(t.ravel(), g.ravel()) for t, g in each]),
+        "iou_per_group": reference.jaccard_score(*flat),
+    }
+    for name in BINARY:
+        assert METRICS[name].function(NONE, gathered) == pytest.approx(expected[name]), name
+
+
+def test_pooled_is_not_the_mean_of_the_images() -> None:
+    """A large building that is found and a small one that is missed."""
+    rows = np.array([[90, 10, 0, 0], [0, 0, 1, 99]])
+    assert pooled(rows) == 90 / 101
+    assert per_image(rows) == (0.9 + 0) / 2
+    assert per_group(rows, np.array([7, 3])) == {3: 0, 7: 0.9}
+    assert pooled(rows, pixel_accuracy) == 189 / 200
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_pooling_does_not_depend_on_how_images_are_cut(seed: int) -> None:
+    probs, target = draw(seed, size=(8, 12))
+    tiles = [array.reshape(4, 2, 4, 12).reshape(8, 4, 12) for array in (probs >= 0.5, target)]
+    whole = counts(probs >= 0.5, target)
+    for ratio in (iou, dice, pixel_accuracy):
+        assert pooled(counts(*tiles), ratio) == pooled(whole, ratio)
+    shares = iou(whole)
+    np.testing.assert_allclose(dice(whole), 2 * shares / (1 + shares))
+
+
+def test_empty_masks() -> None:
+    empty = np.zeros((2, 3, 3), bool)
+    rows = counts(empty, empty)
+    assert np.isnan(iou(rows)).all()
+    assert per_image(rows) == 1
+    assert per_image(rows, dice, empty=0) == 0
+    assert pooled(rows, pixel_accuracy) == 1
+    with pytest.warns(UserWarning, match="iou: no foreground to score; the score is NaN"):
+        assert math.isnan(pooled(rows))
+    false_alarm = counts(np.eye(3)[None].repeat(2, 0), empty)
+    assert per_image(false_alarm) == pooled(false_alarm) == 0
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_an_empty_fold_warns_and_gives_nan(name: str) -> None:
+    with pytest.warns(UserWarning, match="the fold is empty"):
+        assert math.isnan(METRICS[name].function(np.zeros(0), np.zeros((0, 31, 4), np.int64)))
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_one_nan_makes_every_score_nan(name: str) -> None:
+    probs, target = draw(3)
+    probs[2, 0, 0] = np.nan
+    assert math.isnan(METRICS[name].function(NONE, gather(probs, target)))
+
+
+def test_ignored_pixels_count_nowhere() -> None:
+    probs, target = draw(4)
+    marked = target.astype(np.uint8)
+    marked[:, ::2] = 255
+    kept = gather(probs[:, 1::2], target[:, 1::2])
+    each = [threshold_counts(*pair, ignore=255) for pair in zip(probs, marked, strict=True)]
+    np.testing.assert_array_equal(each, kept)
+    half = counts(probs >= 0.5, marked, ignore=255)
+    np.testing.assert_array_equal(half, at_threshold(kept, 0.5))
+    assert counts(probs >= 0.5, np.full_like(marked, 255), ignore=255).sum() == 0
+
+
+def test_the_tuned_threshold_is_the_best_of_all() -> None:
+    probs, target = draw(5, n=8)
+    gathered = gather(probs, target)
+    for score in (pooled, per_image, partial(pooled, ratio=dice)):
+        tuned = tune_threshold(gathered, score=score)
+        scores = [score(counts(probs >= np.float32(t), target)) for t in THRESHOLDS]
+        assert scores[THRESHOLDS.index(tuned)] == max(scores)
+
+
+def test_of_equal_thresholds_the_one_nearest_a_half_is_chosen() -> None:
+    target = np.array([[[True, False]]])
+    assert tune_threshold(gather(np.array([[[0.9, 0.1]]]), target)) == 0.5
+    assert tune_threshold(gather(np.array([[[0.9, 0.6]]]), target)) == 0.625
+    assert tune_threshold(gather(np.array([[[0.2, 0.1]]]), target)) == 0.1875
+    assert tune_threshold(gather(np.zeros((1, 1, 2)), np.zeros((1, 1, 2)))) == 0.5
+
+
+@settings(max_examples=50, deadline=None)
+@given(groups=st.lists(st.integers(0, 4), min_size=2, max_size=40), seed=st.integers(0, 99))
+def test_halves_share_every_group_evenly(groups: list[int], seed: int) -> None:
+    groups = np.array(groups)
+    one, other = split_half(groups, seed)
+    assert sorted([*one, *other]) == list(range(len(groups)))
+    assert abs(len(one) - len(other)) <= 1
+    for group in range(5):
+        assert abs((groups[one] == group).sum() - (groups[other] == group).sum()) <= 1
+    again = split_half(groups, seed)
+    assert all(np.array_equal(*pair) for pair in zip((one, other), again, strict=True))
+
+
+def test_the_tuned_score_comes_from_the_other_half() -> None:
+    probs, target = draw(6, n=10)
+    groups, gathered = np.arange(10) % 2, gather(probs, target)
+    threshold, score = tuned_score(gathered, groups, seed=3)
+    one, other = split_half(groups, seed=3)
+    assert threshold == tune_threshold(gathered[one])
+    assert score == pooled(counts(probs[other] >= np.float32(threshold), target[other]))
+
+
+def test_a_metric_scores_at_its_own_threshold() -> None:
+    probs, target = draw(7)
+    metric = binary_metrics(threshold=0.75)["iou"]
+    expected = pooled(counts(probs >= 0.75, target))
+    assert metric.function(NONE, gather(probs, target)) == expected
+    assert pickle.loads(pickle.dumps(metric)).function(NONE, gather(probs, target)) == expected
+
+
+MASK = np.zeros((2, 3), np.uint8)
+WRONG = [
+    (lambda: counts(MASK, MASK), r"expected two masks \(N, H, W\), got \(2, 3\)"),
+    (lambda: counts(MASK[None], MASK[None, :1]), r"got \(1, 2, 3\) and \(1, 1, 3\); resize"),
+    (lambda: confusion(MASK[None] + 3, MASK[None], 3), r"expected prediction in 0..2, got 0..3"),
+    (lambda: confusion(MASK[None], MASK[None] - 1.0, 3), r"expected target in 0..2, got -1.0..0"),
+    (lambda: threshold_counts(MASK, MASK[:1]), r"of one shape, got \(2, 3\) and \(1, 3\)"),
+    (lambda: threshold_counts(MASK + 2.5, MASK), r"probabilities in 0..1, got 0.0..2.5; apply"),
+    (lambda: threshold_counts(MASK + 0.5, MASK + 255), r"target in 0..1, got 0..255.*divide"),
+    (lambda: threshold_counts(MASK, MASK, [0.3]), r"multiples of 1/128 .* got \(0.3,\); round"),
+    (lambda: threshold_counts(MASK, MASK, [0.0]), "multiples of 1/128 between 0 and 1"),
+    (lambda: METRICS["iou"].function(NONE, np.zeros((4, 4))), r"counts \(N, 31, 4\), got \(4, 4\)"),
+    (lambda: METRICS["class_iou"].function(NONE, np.zeros((4, 31, 4))), r"\(N, C, C\), got"),
+    (lambda: binary_metrics(0.3)["iou"].function(NONE, np.zeros((4, 31, 4))), "got 0.3; choose"),
+    (lambda: split_half(np.zeros(1)), "2 images or more to split, got 1"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG, ids=lambda value: str(value)[:40])
+def test_mistakes_are_told(call, message: str) -> None:
+    with pytest.raises(KitError, match=message):
+        call()
