@@ -50,7 +50,7 @@ class Competition:
     def metrics(self, config: Config) -> list[Metric]:
         """Return the metrics that the config names, the competition's own first."""
         own = getattr(self.module("config"), "METRICS", ())
-        return choose_metrics((config.metric, *config.watch), own)
+        return choose_metrics(config, own)
 
 
 def list_competitions() -> list[str]:

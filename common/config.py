@@ -29,6 +29,7 @@ class DataConfig(Values):
     """What is read and how it gets to the device."""
 
     img_size: int | None = Field(224, gt=0)  # pixels, height and width; None keeps every pixel
+    # (segmentation: side of the windows that are cut out, nothing is resized)
     augment: Literal["none", "flip", "dihedral", "light", "medium"] = "light"  # see data/transforms
     oversample: float = Field(1.0, ge=0)  # decode JPEG no smaller than this x img_size; 0 = full
     cache: bool = False  # keep resized copies beside the runs: first epoch slow, the others fast
@@ -44,8 +45,11 @@ class DataConfig(Values):
 class ModelConfig(Values):
     """Which network, and where its first weights come from."""
 
-    name: str = "resnet18"  # timm name
+    name: str = "resnet18"  # timm name, of the encoder if there is a decoder
+    decoder: str = ""  # segmentation: smp's unet, fpn, ...; detection: fcos or retinanet
+    decoder_arguments: dict[str, Any] = {}  # passed to the decoder or the detection head
     weights: str = "pretrained"  # pretrained | none | path of a weights file
+    strides: tuple[Literal[4, 8, 16, 32], ...] = ()  # of segmentation's further, coarser outputs
     drop_rate: float = Field(0.0, ge=0, lt=1)  # dropout before the classifier
     arguments: dict[str, Any] = {}  # passed to timm.create_model as they are
     channels_last: bool = False  # memory format; pays for convolutions on GPU and CPU
@@ -68,6 +72,9 @@ class TrainConfig(Values):
     ema_decay: float = Field(0.0, ge=0, lt=1)  # running mean of weights that validates; 0 = off
     mixup: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
     cutmix: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
+    mosaic: float = Field(0.0, ge=0, le=1)  # detection: share of pictures made of four
+    loss: dict[str, float] = {}  # terms and their weights; empty: what the task usually takes
+    stride_weight: float = Field(0.4, ge=0)  # of a coarser output's terms, of those of the finest
     label_smoothing: float = Field(0.0, ge=0, lt=1)  # share of the target spread over classes
     seed: int = Field(42, ge=0)  # the one seed: folds, weights, order, augmentation
     deterministic: bool = False  # bit-identical runs on one device, somewhat slower
@@ -99,8 +106,10 @@ class Config(Values):
     """A whole run. A competition's `config.py` makes one and derives its experiments from it."""
 
     competition: str  # folder under competitions/
+    task: Literal["classification", "segmentation", "detection"] = "classification"
     slug: str = ""  # Kaggle's name of it
-    classes: tuple[str, ...]  # in the order of the model's outputs
+    classes: tuple[str, ...]  # in the order of the model's outputs; segmentation: one, or
+    # several of which the first is the background
     multilabel: bool = False  # True: any number of classes per image; False: exactly one
     metric: str  # the competition's metric: picks the best checkpoint
     watch: tuple[str, ...] = ()  # further metrics; each keeps its own best checkpoint

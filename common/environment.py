@@ -62,6 +62,19 @@ def device() -> Any:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def to_device(value: Any, device: Any) -> Any:
+    """Return a batch with its tensors on the device: dicts and lists of tensors, the rest as is."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, dict):
+        return {key: to_device(part, device) for key, part in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], torch.Tensor):
+        return [to_device(part, device) for part in value]
+    return value
+
+
 def seed_everything(seed: int, deterministic: bool = False) -> None:
     """Seed Python, numpy and torch; `deterministic` also forbids non-deterministic kernels."""
     import numpy as np

@@ -1,6 +1,6 @@
 """Names of everything that samples, batches and outputs carry; spelt out nowhere else.
 
-Shapes: N samples of a batch, C classes, H x W pixels, D features.
+Shapes: N samples of a batch, C classes, H x W pixels, D features, K boxes of one sample.
 """
 
 # Inputs and targets.
@@ -8,12 +8,28 @@ IMAGE = "image"  # (N, 3, H, W) uint8, or float in 0..255 once mixed; models nor
 IMAGE_ID = "image_id"  # list of N str
 INDEX = "index"  # (N,) int64, row of the sample in its frame
 LABEL = "label"  # (N,) int64 class, (N, C) float for multi-label and for mixed targets
+MASK = "mask"  # (N, H, W) uint8: 0/1 for one class, else the class; IGNORE counts nowhere
+BOXES = "boxes"  # list of N (K, 4) float32, xyxy pixels of IMAGE
+LABELS = "labels"  # list of N (K,) int64, class of each box
+SIZE = "size"  # (N, 2) int64, height and width of the picture before it was resized
+GROUP = "group"  # (N,) int64, code of what is scored together (a city)
+IGNORE = 255  # value of a mask where nothing is known, or where there is only padding
 
 # Outputs of models.
 LOGITS = "logits"  # (N, C) float
 EMBEDDING = "embedding"  # (N, D) float, the features before the classifier
 
-# Columns of a frame beside the keys above (image_id, label).
+MASK_LOGITS = "mask_logits"  # (N, C, H, W) float, C = 1 for one class
+MASK_LOGITS_STRIDE_4 = "mask_logits_stride_4"  # (N, C, H / 4, W / 4) float, and so on
+MASK_LOGITS_STRIDE_8 = "mask_logits_stride_8"
+MASK_LOGITS_STRIDE_16 = "mask_logits_stride_16"
+MASK_LOGITS_STRIDE_32 = "mask_logits_stride_32"
+SCORES = "scores"  # list of N (K,) float, confidence of each box of BOXES, with LABELS
+LOSS_CLASSES = "loss_classes"  # (N,) float, a detector's own terms, for their targets are
+LOSS_BOXES = "loss_boxes"  # (N,) float, matched inside of it
+LOSS_CENTRES = "loss_centres"  # (N,) float
+
+# Columns of a frame beside the keys above (image_id, label, mask, boxes, labels, group).
 PATH = "path"  # where the image lies
 FOLD = "fold"  # which fold validates on this row
 

@@ -116,7 +116,13 @@ class Checkpoint(Callback):
         averages = [cb for cb in learn.cbs if isinstance(cb, Ema)]
         weights = averages[0].weights() if averages else learn.model.state_dict()
         scores = getattr(learn, "scores", {})
-        return {"weights": weights, "scores": scores, "epoch": learn.epoch + 1, **self.facts}
+        return {
+            "weights": weights,
+            "scores": scores,
+            "epoch": learn.epoch + 1,
+            "thresholds": learn.thresholds(learn.evaluation) if learn.evaluation else {},
+            **self.facts,
+        }
 
     def _improved(self, metric: Metric) -> bool:
         value = self.learn.scores[f"valid/{metric.name}"]

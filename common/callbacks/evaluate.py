@@ -24,7 +24,7 @@ class Evaluate(Callback):
     def after_loss(self) -> None:
         learn = self.learn
         batch, outputs, losses = learn.batch, learn.pred, learn.loss_func.samples
-        kept = {TARGET: learn.targets(batch), PREDICTION: learn.predictions(outputs)}
+        kept = {TARGET: learn.targets(batch), PREDICTION: learn.predictions(outputs, batch)}
         self.gather.add({**batch, **kept}, losses, learn.loss_func.total(losses))
 
     def after_cancel_validate(self) -> None:

@@ -9,11 +9,10 @@ from common.competition import Competition
 from common.config import Config
 from common.environment import runs_dir
 from common.errors import KitError
-from common.keys import FOLD, LABEL
+from common.keys import FOLD
 from common.metrics.base import Metric
+from common.oof import read_oof
 from common.runs import find_runs
-
-PREFIX = "prob_"
 
 
 def score_out_of_fold(name: str, experiment: str, given_runs: Path | None) -> None:
@@ -41,6 +40,4 @@ def _line(metric: Metric, frame: pd.DataFrame, config: Config) -> str:
 
 
 def _score(metric: Metric, frame: pd.DataFrame, config: Config) -> float:
-    prediction = frame[[f"{PREFIX}{name}" for name in config.classes]].to_numpy()
-    labels = [f"{LABEL}_{name}" for name in config.classes] if config.multilabel else LABEL
-    return float(metric.function(frame[labels].to_numpy(), prediction))
+    return float(metric.function(*read_oof(frame, config)))

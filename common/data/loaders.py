@@ -10,7 +10,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from common.errors import KitError
-from common.keys import IMAGE, IMAGE_ID
+from common.keys import BOXES, IMAGE, IMAGE_ID, LABELS
+
+RAGGED = (BOXES, LABELS)  # of another length in each sample
 
 
 class EpochSampler(Sampler[int]):
@@ -117,7 +119,7 @@ def set_epoch(loader: DataLoader, epoch: int, start_batch: int = 0) -> None:
 
 
 def collate(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return a batch dict: tensors stacked, numbers as a tensor, ids as a list; keys keep order.
+    """Return a batch dict: tensors stacked, numbers as a tensor, ids and boxes as lists of N.
 
     Raises:
         KitError: the images differ in size.
@@ -131,7 +133,11 @@ def collate(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
                 f"'{sample[IMAGE_ID]}' of {c} x {d} (height x width); set data.img_size, "
                 "or train.batch_size=1"
             )
-    return default_collate(list(samples))
+    ragged = [key for key in RAGGED if key in first]
+    if not ragged:
+        return default_collate(list(samples))
+    even = [{key: sample[key] for key in sample if key not in ragged} for sample in samples]
+    return {**default_collate(even), **{key: [sample[key] for sample in samples] for key in ragged}}
 
 
 def init_worker(number: int) -> None:

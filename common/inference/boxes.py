@@ -14,7 +14,7 @@ from torch import Tensor
 
 from common.data.boxes import as_boxes, box_areas, clip_boxes
 from common.errors import KitError, did_you_mean
-from common.metrics.detection import BOXES, LABELS, SCORES
+from common.keys import BOXES, LABELS, SCORES
 
 Prediction = Mapping[str, Any]
 Detect = Callable[[Tensor], Sequence[Prediction]]

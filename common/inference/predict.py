@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from common.checkpoints import load_checkpoint
 from common.config import Config
 from common.environment import device as find_device
+from common.environment import to_device
 from common.errors import KitError
 from common.keys import IMAGE_ID
 
@@ -36,7 +37,7 @@ def predict(
     kept: np.ndarray | None = None
     with torch.inference_mode():
         for batch in loader:
-            values = decode(model(_to_device(batch, device))).cpu().numpy()
+            values = decode(model(to_device(batch, device))).cpu().numpy()
             if kept is None:
                 kept = np.empty((len(loader.dataset), *values.shape[1:]), values.dtype)  # type: ignore[arg-type]
             kept[len(ids) : len(ids) + len(values)] = values
@@ -53,10 +54,3 @@ def load_model(checkpoint: Path, make_model: MakeModel) -> tuple[nn.Module, Conf
     model = make_model(config, load_weights=False)
     model.load_state_dict(content["weights"])
     return model, config
-
-
-def _to_device(batch: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
-    return {
-        key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-        for key, value in batch.items()
-    }

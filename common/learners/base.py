@@ -11,13 +11,14 @@ import torch
 from fastai.callback.core import CancelEpochException, TrainEvalCallback
 from fastai.data.core import DataLoaders
 from fastai.learner import Recorder
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from common.callbacks.evaluate import Evaluate
 from common.callbacks.mixed_precision import refuse_half_weights
 from common.data.loaders import set_epoch
 from common.environment import device as find_device
+from common.environment import to_device
 from common.evaluation import Evaluation
 from common.learners.dispatch import DispatchLearner
 from common.learners.optimiser import adamw
@@ -74,9 +75,13 @@ class Learner(DispatchLearner):
         """Return the truth of N samples, as the metrics take it."""
         raise TypeError(f"{type(self).__name__} does not say what its targets are")
 
-    def predictions(self, outputs: Mapping[str, Any]) -> Any:
+    def predictions(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
         """Return what is predicted for N samples, as the metrics take it."""
         raise TypeError(f"{type(self).__name__} does not say what its predictions are")
+
+    def thresholds(self, evaluation: Evaluation) -> dict[str, float]:
+        """Return what a checkpoint keeps for cutting predictions, tuned on this evaluation."""
+        return {}
 
     @property
     def batch(self) -> dict[str, Any]:
@@ -145,7 +150,7 @@ class Learner(DispatchLearner):
     def _set_device(self, batch: dict[str, Any]) -> dict[str, Any]:
         if self.device.type == "cpu":
             return batch
-        return {key: _move(value, self.device) for key, value in batch.items()}
+        return to_device(batch, self.device)
 
     def _split(self, batch: dict[str, Any]) -> None:
         self.set_batch(batch)
@@ -155,7 +160,3 @@ def parameter_groups(model: nn.Module) -> list[list[nn.Parameter]]:
     """Return the model's own groups, or all parameters in one."""
     groups: Callable[[], list[list[nn.Parameter]]] | None = getattr(model, "groups", None)
     return groups() if groups else [list(model.parameters())]
-
-
-def _move(value: Any, device: torch.device) -> Any:
-    return value.to(device, non_blocking=True) if isinstance(value, Tensor) else value

@@ -23,7 +23,7 @@ class ClassificationLearner(Learner):
         """Return `(N,)` int64 classes, or `(N, C)` labels."""
         return batch[LABEL]
 
-    def predictions(self, outputs: Mapping[str, Any]) -> Tensor:
+    def predictions(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> Tensor:
         """Return `(N, C)` float32 probabilities."""
         return probabilities(outputs, self.multilabel)
 

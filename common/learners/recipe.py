@@ -91,7 +91,6 @@ def facts(learner: Learner, config: Config, run: Run) -> dict[str, Any]:
         "config": config.model_dump(mode="json"),
         "classes": list(config.classes),
         "preprocessing": getattr(learner.model, "preprocessing", {}),
-        "thresholds": {},
         "competition": run.competition,
         "fold": run.fold,
     }

@@ -1,12 +1,29 @@
 """From names in a config to metrics."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
+from common.config import Config
+from common.errors import KitError, did_you_mean
+from common.metrics import classification, detection, segmentation
 from common.metrics.base import Metric
-from common.metrics.classification import get_metric
+
+KNOWN = {
+    "classification": classification.METRICS,
+    "segmentation": segmentation.METRICS,
+    "detection": detection.METRICS,
+}
 
 
-def choose_metrics(names: Sequence[str], own: Iterable[Metric] = ()) -> list[Metric]:
-    """Return the named metrics in order; a competition's `own` come before the usual ones."""
-    known = {metric.name: metric for metric in own}
-    return [known.get(name) or get_metric(name) for name in dict.fromkeys(names)]
+def choose_metrics(config: Config, own: Iterable[Metric] = ()) -> list[Metric]:
+    """Return `metric` and then those of `watch`: a competition's own, or the task's usual ones.
+
+    Raises:
+        KitError: a name that neither has.
+    """
+    known = {**KNOWN[config.task], **{metric.name: metric for metric in own}}
+    names = dict.fromkeys((config.metric, *config.watch))
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise KitError(f"expected the name of a {config.task} metric, got '{name}'; {hint}")
+    return [known[name] for name in names]

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from common.errors import KitError, did_you_mean
+from common.errors import KitError
 from common.metrics.base import Metric
 from common.metrics.checks import Score, scored, undefined
 
@@ -140,12 +140,3 @@ METRICS: dict[str, Metric] = {
         Metric("quadratic_kappa", quadratic_kappa),
     )
 }
-
-
-def get_metric(name: str) -> Metric:
-    """Return the metric of that name, or raise a KitError naming the nearest."""
-    if name not in METRICS:
-        raise KitError(
-            f"expected the name of a metric, got '{name}'; {did_you_mean(name, METRICS)}"
-        )
-    return METRICS[name]

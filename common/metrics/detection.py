@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from common.errors import KitError
+from common.keys import BOXES, LABELS, SCORES
 from common.metrics.base import Metric
 from common.metrics.checks import undefined
 from common.metrics.matching import Matches, match_boxes
 
-BOXES, LABELS, SCORES = "boxes", "labels", "scores"
 THRESHOLDS = np.linspace(0.5, 0.75, 6)  # a hit has a larger IoU
 GRID = np.linspace(0, 0.99, 100)
 Truth = np.ndarray | Mapping[str, Any]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from common.data.boxes import as_boxes, xywh_to_xyxy, xyxy_to_xywh
 from common.errors import KitError
-from common.metrics.detection import BOXES, LABELS, SCORES
+from common.keys import BOXES, LABELS, SCORES
 
 FIELDS = ("confidence", "x", "y", "width", "height")
 MAX_SHOWN = 40  # characters of a cell that a message spells out

@@ -21,7 +21,7 @@ def train(config: Config, data_dir: Path, run: Run, resume: bool = False) -> dic
     seed_everything(config.train.seed, config.train.deterministic)
     frame = fold_frame(run.folds_file, read_train(data_dir, config), config)
     train_loader, valid_loader = fold_loaders(frame, run.fold, config, run.cache)
-    metrics = choose_metrics([config.metric, *config.watch], METRICS)
+    metrics = choose_metrics(config, METRICS)
     model = make_classifier(config, load_weights=not resume)
     learner = make_learner(model, train_loader, valid_loader, metrics, config)
     return train_run(learner, config, run, metrics, resume)

@@ -13,9 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from common.keys import BOXES, SCORES
 from common.metrics.detection import (
-    BOXES,
-    SCORES,
     coco_map,
     per_image_scores,
     tune_confidence,

@@ -18,7 +18,7 @@ from common.inference.boxes import (
     relative_to_xyxy,
     xyxy_to_relative,
 )
-from common.metrics.detection import BOXES, LABELS, SCORES
+from common.keys import BOXES, LABELS, SCORES
 
 views = st.sampled_from(sorted(VIEWS))
 sides = st.integers(1, 9)

@@ -17,7 +17,7 @@ def learner_of(colours):
     def make(config: Config) -> ClassificationLearner:
         torch.manual_seed(config.train.seed)
         train, valid = fold_loaders(colours, 0, config)
-        metrics = choose_metrics([config.metric, *config.watch])
+        metrics = choose_metrics(config)
         return make_learner(make_classifier(config), train, valid, metrics, config)
 
     return make

@@ -41,7 +41,7 @@ def train(tmp_path, learner_of):
         seed_everything(config.train.seed, config.train.deterministic)
         learner = learner_of(config)
         learner.add_cbs(callbacks)
-        chosen = [*choose_metrics([config.metric, *config.watch]), *metrics]
+        chosen = [*choose_metrics(config), *metrics]
         for callback in learner.cbs:
             if hasattr(callback, "metrics"):
                 callback.metrics = chosen

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from common.errors import KitError
-from common.metrics.classification import METRICS, confusion_matrix, get_metric, top_k_accuracy
+from common.metrics.classification import METRICS, confusion_matrix, top_k_accuracy
 
 MULTI_LABEL = ("accuracy", "macro_f1", "log_loss", "roc_auc", "average_precision")
 OPTIONS = {"multi_class": "ovr", "average": "macro"}
@@ -176,9 +176,3 @@ def test_inputs_that_do_not_fit_say_what_was_expected(target, probs, message: st
 def test_a_metric_of_classes_refuses_multi_label_targets() -> None:
     with pytest.raises(KitError, match=r"quadratic_kappa: expected classes of shape \(N,\)"):
         METRICS["quadratic_kappa"].function(*draw_labels(3, seed=0))
-
-
-def test_metrics_are_found_by_name_and_a_misspelt_one_gets_a_hint() -> None:
-    assert all(get_metric(name).name == name for name in METRICS)
-    with pytest.raises(KitError, match="did you mean 'macro_f1'"):
-        get_metric("f1_macro_")

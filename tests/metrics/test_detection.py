@@ -8,12 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import KitError
+from common.keys import BOXES, LABELS, SCORES
 from common.metrics import matching
 from common.metrics.detection import (
-    BOXES,
-    LABELS,
     METRICS,
-    SCORES,
     coco_backend,
     coco_map,
     coco_summary,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import KitError
-from common.metrics.detection import BOXES, LABELS, SCORES
+from common.keys import BOXES, LABELS, SCORES
 from common.submission.boxes import check_boxes, format_boxes, parse_boxes
 from common.submission.validator import SubmissionRules, check_submission
 from common.submission.writer import write_submission

@@ -11,11 +11,11 @@ LOOKS: dict[str, type[Look]] = {"confusion": Confusion, "predictions": Predictio
 
 
 def make_looks(config: Config, logger: Logger) -> list[Look]:
-    """Return the looks that `log.looks` names: all, none or a list of names."""
-    names = {"all": list(LOOKS), "none": []}.get(str(config.log.looks), config.log.looks)
-    unknown = [name for name in names if name not in LOOKS]
-    if unknown:
-        raise KitError(
-            f"unknown look '{unknown[0]}' in log.looks; {did_you_mean(unknown[0], LOOKS)}"
-        )
-    return [LOOKS[name](config, logger) for name in names]
+    """Return the looks that `log.looks` names: all of the task, none or a list of names."""
+    fitting = {name: look for name, look in LOOKS.items() if config.task in look.tasks}
+    names = {"all": list(fitting), "none": []}.get(str(config.log.looks), config.log.looks)
+    for name in names:
+        if name not in fitting:
+            hint = did_you_mean(name, fitting)
+            raise KitError(f"expected a look at {config.task} in log.looks, got '{name}'; {hint}")
+    return [fitting[name](config, logger) for name in names]

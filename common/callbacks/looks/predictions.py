@@ -13,6 +13,8 @@ from common.keys import IMAGE_ID, INDEX, LOSS, PREDICTION, TARGET
 class Predictions(Look):
     """A table of images with truth and prediction: the worst ones, and the same few every epoch."""
 
+    tasks = ("classification",)
+
     def look(self, evaluation: Evaluation) -> None:
         """Log the table and a picture of its images."""
         half = min(self.config.log.k // 2, len(evaluation))
