@@ -13,7 +13,8 @@ from common.errors import KitError
 
 RECORDED = (
     "torch torchvision fastai fastcore timm albumentations wandb numpy pandas "
-    "scikit-learn opencv-python-headless simplejpeg kaggle-vision-kit"
+    "scikit-learn segmentation-models-pytorch torchmetrics opencv-python-headless simplejpeg "
+    "kaggle-vision-kit"
 )
 
 

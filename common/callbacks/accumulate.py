@@ -3,7 +3,7 @@
 from fastai.callback.core import CancelBatchException
 
 from common.callbacks.base import Callback
-from common.callbacks.mixed_precision import Autocast
+from common.callbacks.half_precision import HalfPrecision
 
 
 class Accumulate(Callback):
@@ -12,7 +12,7 @@ class Accumulate(Callback):
     The gradient is the mean over the batches of its group, also of a shorter last one.
     """
 
-    order, run_valid = Autocast.order - 4, False
+    order, run_valid = HalfPrecision.order - 4, False
 
     def __init__(self, batches: int) -> None:
         self.batches = batches

@@ -38,7 +38,7 @@ class Checkpoint(Callback):
     def __init__(
         self, run: Run, metrics: Sequence[Metric], facts: dict[str, Any], logger: Any = None
     ) -> None:
-        self.run_folder, self.metrics, self.facts, self.logger = run, list(metrics), facts, logger
+        self.run_folder, self.scored, self.facts, self.logger = run, list(metrics), facts, logger
         self.best: dict[str, dict[str, float]] = {}
         self.error: KitError | None = None
         self.seconds, self.started = 0.0, time.monotonic()
@@ -65,7 +65,7 @@ class Checkpoint(Callback):
 
     def after_epoch(self) -> None:
         weights = self._predicting()
-        for metric in self.metrics:
+        for metric in self.scored:
             if self._improved(metric):
                 self._save(f"best_{metric.name}.pt", weights)
         self.save_last(epoch=self.learn.epoch + 1, batch=0)

@@ -15,7 +15,7 @@ class Evaluate(Callback):
     order, run_train = 40, False
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
-        self.metrics = list(metrics)
+        self.scored = list(metrics)
         self.gather: Any = None  # a Gather while validating
 
     def before_validate(self) -> None:
@@ -36,6 +36,6 @@ class Evaluate(Callback):
         evaluation = self.gather.evaluation()
         target, prediction = evaluation[TARGET], evaluation[PREDICTION]
         evaluation.scores = {
-            metric.name: float(metric.function(target, prediction)) for metric in self.metrics
+            metric.name: float(metric.function(target, prediction)) for metric in self.scored
         }
         self.learn.evaluation = evaluation

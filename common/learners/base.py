@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from common.callbacks.evaluate import Evaluate
-from common.callbacks.mixed_precision import refuse_half_weights
+from common.callbacks.half_precision import refuse_half_weights
 from common.data.loaders import set_epoch
 from common.environment import device as find_device
 from common.environment import to_device

@@ -7,10 +7,10 @@ from common.callbacks.accumulate import Accumulate
 from common.callbacks.checkpoint import VALID_LOSS, Checkpoint
 from common.callbacks.console import Console
 from common.callbacks.ema import Ema
+from common.callbacks.half_precision import HalfPrecision
 from common.callbacks.interrupt import Interrupt
 from common.callbacks.looks import make_looks
 from common.callbacks.mix import Mix
-from common.callbacks.mixed_precision import Autocast
 from common.callbacks.out_of_fold import OutOfFold
 from common.callbacks.record import Record
 from common.callbacks.schedule import Schedule, freeze_then, make_shape
@@ -42,7 +42,7 @@ def technique_callbacks(config: Config) -> list[Any]:
     if train.accumulate > 1:
         callbacks.append(Accumulate(train.accumulate))
     if train.amp != "none":
-        callbacks.append(Autocast(train.amp))
+        callbacks.append(HalfPrecision(train.amp))
     if train.clip_norm:
         callbacks.append(GradientClip(train.clip_norm))
     if train.ema_decay:

@@ -6,8 +6,8 @@ from fastai.callback.core import CancelFitException
 
 from common.callbacks.accumulate import Accumulate
 from common.callbacks.ema import Ema
+from common.callbacks.half_precision import HalfPrecision
 from common.callbacks.mix import Mix
-from common.callbacks.mixed_precision import Autocast
 from common.callbacks.schedule import Schedule, make_shape
 from common.errors import KitError
 from common.keys import IMAGE_ID, INDEX, LABEL, LOSS, PREDICTION, TARGET
@@ -134,7 +134,7 @@ class StepCounter(FastaiCallback):
 
 def test_bf16_trains_and_keeps_float32_losses(config, learner_of):
     learner = learner_of(config)
-    learner.add_cb(Autocast("bf16"))
+    learner.add_cb(HalfPrecision("bf16"))
     learner.fit(3, 1e-2)
     assert learner.evaluation[LOSS].dtype == np.float32
     assert learner.evaluation.scores["accuracy"] > 0.5
@@ -144,7 +144,7 @@ def test_bf16_trains_and_keeps_float32_losses(config, learner_of):
 def test_fp16_scales_its_loss(config, learner_of):
     learner = learner_of(config)
     seen = []
-    amp = Autocast("fp16")
+    amp = HalfPrecision("fp16")
     learner.add_cbs(
         [amp, FastaiCallback(after_batch=lambda cb: seen.append(amp.scaler.get_scale()))]
     )
@@ -155,7 +155,7 @@ def test_fp16_scales_its_loss(config, learner_of):
 
 def test_fp16_without_loss_scaling_refuses_to_start(config, learner_of):
     learner = learner_of(config)
-    learner.add_cb(Autocast("fp16", loss_scaling=False))
+    learner.add_cb(HalfPrecision("fp16", loss_scaling=False))
     before = weights(learner)
     with pytest.raises(KitError, match="expected dynamic loss scaling"):
         learner.fit(1)

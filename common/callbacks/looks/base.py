@@ -18,7 +18,6 @@ class Look(Callback):
     """
 
     order, run_valid = 70, False
-    tasks: tuple[str, ...] = ()  # that it can look at
 
     def __init__(self, config: Config, logger: Logger) -> None:
         self.config, self.logger, self.failed = config, logger, False

@@ -10,8 +10,6 @@ from common.metrics.classification import confusion_matrix
 class Confusion(Look):
     """Confusion matrix of a single-label classifier, as counts and by row, and its worst pairs."""
 
-    tasks = ("classification",)
-
     def look(self, evaluation: Evaluation) -> None:
         """Log two figures and a table."""
         target, prediction = evaluation[TARGET], evaluation[PREDICTION]

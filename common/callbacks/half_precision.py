@@ -6,7 +6,7 @@ from fastai.callback.fp16 import AMPMode, MixedPrecision
 from common.errors import KitError
 
 
-class Autocast(MixedPrecision):
+class HalfPrecision(MixedPrecision):
     """fastai's mixed precision, which is tied to CUDA, for any device; keeps outputs in dicts.
 
     Raises:
