@@ -3,7 +3,7 @@ PYTHON ?= python3
 KAGGLE_PYTHON ?= 3.12
 COMPETITION ?= alaska2_classification
 DEMO_DATA ?= data/$(COMPETITION)
-DEMO_OUT ?= runs/$(COMPETITION)/demo/submission.csv
+DEMO_OUT ?= runs/$(COMPETITION)/demo
 
 # Small machines share their cores: two threads of torch can be twenty times slower than one.
 export OMP_NUM_THREADS ?= 1

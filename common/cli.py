@@ -37,7 +37,7 @@ RunPaths = Annotated[
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="folder to make under competitions/")],
-    task: Annotated[str, typer.Option(help="classification")] = "classification",
+    task: Annotated[str, typer.Option(help="classification, segmentation or detection")] = "classification",
     data: DataDir = None,
 ) -> None:
     """Make a new competition; looks into its data, if there is any, to fill in the layout."""
@@ -108,7 +108,9 @@ def train(
 def predict(
     competition: Name,
     run: RunPaths = None,
-    out: Annotated[Path, typer.Option(help="the file to write")] = Path("submission.csv"),
+    out: Annotated[
+        Path | None, typer.Option(help="the file to write [submission.csv, or what data.py says]")
+    ] = None,
     data: DataDir = None,
     runs: RunsDir = None,
 ) -> None:

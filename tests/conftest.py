@@ -5,6 +5,7 @@ import os
 os.environ.update(NO_ALBUMENTATIONS_UPDATE="1", WANDB_MODE="offline", WANDB_SILENT="true")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
+import competitions
+from common.cli import main
 from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
 
 torch.set_num_threads(1)
@@ -54,3 +57,29 @@ def colours(tmp_path_factory) -> pd.DataFrame:
     frame["label"] = frame["label"].map({name: place for place, name in enumerate(COLOURS)})
     frame["fold"] = np.arange(len(frame)) // 3 % 3
     return frame
+
+
+@pytest.fixture
+def kit(monkeypatch, tmp_path, capsys):
+    """Return a function that runs the command line and gives (exit code, printed text)."""
+    (tmp_path / "competitions").mkdir()
+    monkeypatch.setattr(
+        competitions, "__path__", [str(tmp_path / "competitions"), *competitions.__path__]
+    )
+    monkeypatch.setenv("KIT_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["kit", *map(str, words)])
+        try:
+            main()
+            code = 0
+        except SystemExit as leave:
+            code = int(leave.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    yield run
+    made = {f"competitions.{path.name}" for path in (tmp_path / "competitions").iterdir()}
+    for name in [name for name in sys.modules if ".".join(name.split(".")[:2]) in made]:
+        del sys.modules[name]

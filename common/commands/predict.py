@@ -11,7 +11,7 @@ from common.runs import find_runs
 
 
 def predict_test(
-    name: str, runs: Sequence[str], out: Path, given_data: Path | None, given_runs: Path | None
+    name: str, runs: Sequence[str], out: Path | None, given_data: Path | None, given_runs: Path | None
 ) -> None:
     """Predict with the named runs, averaged, or with the newest one that has a best checkpoint."""
     competition = Competition.find(name)
@@ -28,5 +28,7 @@ def predict_test(
     if missing:
         raise KitError(f"expected a best checkpoint in every run, {missing[0]} has none; train it")
     place = data_dir(name, given_data)
-    written = competition.module("predict").predict([run.best() for run in chosen], place, out)
+    usual = Path(getattr(competition.module("data"), "SUBMISSION", "submission.csv"))
+    target = usual if out is None else out / usual if out.is_dir() else out
+    written = competition.module("predict").predict([run.best() for run in chosen], place, target)
     print(f"predicted with {', '.join(run.name for run in chosen)}\nsubmission: {written} (valid)")

@@ -87,7 +87,12 @@ def load_or_make_folds(
 
 
 def fold_frame(path: Path, frame: pd.DataFrame, config: Config) -> pd.DataFrame:
-    """Return the frame with the `fold` that a config asks for, kept in the csv at `path`."""
+    """Return the frame with the `fold` that a config asks for, kept in the csv at `path`.
+
+    A frame that comes with `fold` keeps it: the competition fixes who validates on what.
+    """
+    if FOLD in frame.columns:
+        return _keep_fixed(path, frame, config.data.n_folds)
     data, multilabel = config.data, config.data.fold_kind == "multilabel_stratified"
     stratify = list(config.classes) if multilabel else data.fold_stratify
     named = frame
@@ -104,6 +109,32 @@ def fold_frame(path: Path, frame: pd.DataFrame, config: Config) -> pd.DataFrame:
         group=data.fold_group if "group" in data.fold_kind else None,
     )
     return frame.assign(**{FOLD: kept[FOLD]})
+
+
+def _keep_fixed(path: Path, frame: pd.DataFrame, n_folds: int) -> pd.DataFrame:
+    """Return the frame as it is, its folds in the csv at `path` as well.
+
+    Raises:
+        KitError: the folds are not 0 to `n_folds` - 1, or the file has others.
+    """
+    check_ids(frame)
+    there = sorted(set(frame[FOLD].tolist()))
+    if there != list(range(n_folds)):
+        raise KitError(
+            f"expected folds 0 to {n_folds - 1} in column '{FOLD}', which competitions/<name>/"
+            f"data.py fixes, got {there}; complete the data or set data.n_folds"
+        )
+    settings = {"kind": "fixed", "n_folds": n_folds, "group": None}
+    if not path.exists():
+        _write(path, frame, settings)
+    kept = _attach(path, frame, settings)
+    moved = frame.loc[kept[FOLD] != frame[FOLD], IMAGE_ID]
+    if len(moved):
+        raise KitError(
+            f"expected the folds that competitions/<name>/data.py fixes, '{path}' has others for "
+            f"{some(moved)}; delete it or run kit folds --force"
+        )
+    return frame
 
 
 def _attach(path: Path, frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:

@@ -94,12 +94,17 @@ def attach_paths(
     return frame
 
 
-def list_images(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> pd.DataFrame:
-    """Return `image_id` (the file's name) and `path` of every image in a folder, sorted."""
+def list_images(
+    folder: Path, suffixes: Sequence[str] = SUFFIXES, stems: bool = False
+) -> pd.DataFrame:
+    """Return `image_id` (the file's name, or its stem) and `path` of every image, sorted."""
     files = find_files(folder, suffixes)
     if not files:
         raise KitError(f"expected images ({' '.join(suffixes)}) in '{folder}', found none; {FIX}")
-    return pd.DataFrame({IMAGE_ID: list(files), PATH: list(map(str, files.values()))})
+    ids = [path.stem if stems else name for name, path in files.items()]
+    frame = pd.DataFrame({IMAGE_ID: ids, PATH: list(map(str, files.values()))})
+    check_ids(frame)
+    return frame
 
 
 def list_class_folders(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> pd.DataFrame:

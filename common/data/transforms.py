@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from common.errors import KitError, did_you_mean
+from common.keys import IGNORE, LABELS
 
 MASK = 2**64 - 1
 TO_CV2: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -42,7 +43,7 @@ def compose(transforms: Sequence[Any], **kwargs: Any) -> A.Compose:
     return A.Compose(list(transforms), **kwargs)
 
 
-def train_transforms(img_size: int | None, recipe: str = "light") -> A.Compose:
+def train_transforms(img_size: int | None, recipe: str = "light", boxes: bool = False) -> A.Compose:
     """Return the augmentation of a recipe, giving `(img_size, img_size, 3)` uint8.
 
     Args:
@@ -50,7 +51,11 @@ def train_transforms(img_size: int | None, recipe: str = "light") -> A.Compose:
         recipe: `none`: as validation. `flip`: mirrored. `dihedral`: the 8 turns and mirrors of a
             square. `light`: random crop, mirrored, brightness. `medium`: also turned, tinted and
             with a hole.
+        boxes: also take `bboxes` (K, 4) xyxy pixels and `labels` (K,) along; boxes of which less
+            than a tenth, or a pixel, is left are dropped. `medium` then turns less, for the box
+            around a turned box is larger, and has no hole, for that would round boxes to pixels.
     """
+    turn = 5 if boxes else 15
     recipes: dict[str, Callable[[], list[Any]]] = {
         "none": lambda: _resize(img_size),
         "flip": lambda: [*_resize(img_size), A.HorizontalFlip()],
@@ -59,22 +64,25 @@ def train_transforms(img_size: int | None, recipe: str = "light") -> A.Compose:
         "medium": lambda: [
             *_crop(img_size, 0.35),
             A.HorizontalFlip(),
-            A.Affine(rotate=(-15, 15), border_mode=cv2.BORDER_REFLECT_101, p=0.5),
+            A.Affine(rotate=(-turn, turn), border_mode=cv2.BORDER_REFLECT_101, p=0.5),
             _brightness(0.2),
             A.HueSaturationValue(p=0.3),
-            A.CoarseDropout(hole_height_range=(0.1, 0.25), hole_width_range=(0.1, 0.25), p=0.3),
+            *(() if boxes else (_hole(),)),
         ],
     }
     if recipe not in recipes:
         raise KitError(
             f"expected a known augmentation, got '{recipe}'; {did_you_mean(recipe, recipes)}"
         )
-    return compose(recipes[recipe]())
+    return compose(recipes[recipe](), bbox_params=_bbox_params(1.0, 0.1) if boxes else None)
 
 
-def valid_transforms(img_size: int | None) -> A.Compose:
-    """Return the whole image at `(img_size, img_size, 3)`, nothing cut off; None: as it is."""
-    return compose(_resize(img_size))
+def valid_transforms(img_size: int | None, boxes: bool = False) -> A.Compose:
+    """Return the whole image at `(img_size, img_size, 3)`, nothing cut off; None: as it is.
+
+    With `boxes` it takes `bboxes` and `labels` along, and drops none.
+    """
+    return compose(_resize(img_size), bbox_params=_bbox_params(0.0, 0.0) if boxes else None)
 
 
 class Dihedral(A.D4):
@@ -126,6 +134,17 @@ def _walk(transforms: Sequence[Any]) -> Iterator[Any]:
         yield from _walk(getattr(transform, "transforms", ()))
 
 
+def _bbox_params(min_side: float, min_visible: float) -> A.BboxParams:
+    return A.BboxParams(
+        format="pascal_voc",
+        label_fields=[LABELS],
+        min_width=min_side,
+        min_height=min_side,
+        min_visibility=min_visible,
+        clip=True,  # float32 may end a hair outside
+    )
+
+
 def _resize(img_size: int | None) -> list[Any]:
     if img_size is None:
         return []
@@ -137,6 +156,12 @@ def _crop(img_size: int | None, smallest: float) -> list[Any]:
     if img_size is None:
         return []
     return [A.RandomResizedCrop(size=(img_size, img_size), scale=(smallest, 1.0))]
+
+
+def _hole() -> Any:
+    side = (0.1, 0.25)
+    # What a hole hides cannot be asked for, hence IGNORE in a mask.
+    return A.CoarseDropout(hole_height_range=side, hole_width_range=side, fill_mask=IGNORE, p=0.3)
 
 
 def _brightness(limit: float) -> Any:

@@ -26,6 +26,7 @@ from common.losses.segmentation import (
 from common.losses.terms import Loss, LossTerm
 from common.metrics.base import Metric
 from common.metrics.pixel_batches import confusion_batch, threshold_counts_batch
+from common.metrics.pixels import THRESHOLDS
 from common.metrics.segmentation import tune_threshold
 from common.models.segmenter import STRIDES
 
@@ -58,7 +59,8 @@ class SegmentationLearner(Learner):
     def thresholds(self, evaluation: Evaluation) -> dict[str, float]:
         """Return the threshold with the best pooled IoU; none for several classes."""
         counts = evaluation[PREDICTION]
-        return {THRESHOLD: tune_threshold(counts)} if counts.shape[-1] == 4 else {}
+        one_class = counts.shape[1:] == (len(THRESHOLDS), 4)
+        return {THRESHOLD: tune_threshold(counts)} if one_class else {}
 
 
 def picture_code(image_id: str) -> int:

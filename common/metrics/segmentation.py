@@ -1,14 +1,16 @@
 """Segmentation scores from counted pixels; thresholds are tuned on the same counts.
 
-What an evaluation gathers of N images (see `common.metrics.pixels`):
+What an evaluation gathers of N windows of images (see `common.metrics.pixels`):
 
 - binary: prediction `(N, T, 4)` int64, the true positives, false positives, false negatives and
-  true negatives of each image at each of T thresholds (`threshold_counts`);
-- classes: prediction `(N, C, C)` int64, a confusion matrix per image (`confusion`);
-- target, for both: `(N,)` int64, the group of each image (its city), all 0 where there is none.
+  true negatives of each window at each of T thresholds (`threshold_counts`);
+- classes: prediction `(N, C, C)` int64, a confusion matrix per window (`confusion`);
+- target, for both: `(N, 2)` int64, the group of its image (a city; all 0 where there is none) and a
+  code of the image.
 
-Pooled scores add up pixels before they divide; per-image scores divide first. An image counted as
--1 (its probabilities hold NaN) makes a score NaN.
+The windows of an image are added up before anything else. Pooled scores add up all pixels before
+they divide; per-image scores divide first. A window counted as -1 (its probabilities hold NaN)
+makes a score NaN.
 """
 
 import warnings
@@ -20,66 +22,20 @@ import numpy as np
 from common.errors import KitError
 from common.metrics.base import Metric
 from common.metrics.checks import undefined
+from common.metrics.overlap import (
+    class_iou,
+    dice,
+    per_group,
+    per_image,
+    pixel_accuracy,
+    pool_images,
+    pooled,
+)
 from common.metrics.pixels import THRESHOLDS
 
-Ratio = Callable[[np.ndarray], np.ndarray]  # (..., 4) counts -> (...) float, NaN where 0 / 0
 Score = Callable[[np.ndarray], float]  # (N, 4) counts of N images -> one number
 GroupedScore = Callable[[np.ndarray, np.ndarray], float]  # (N,) groups and (N, 4) counts -> number
 Pick = Callable[[np.ndarray], np.ndarray]  # what was gathered -> the counts that are scored
-
-
-def iou(counts: np.ndarray) -> np.ndarray:
-    """Return intersection over union of `(..., 4)` counts; NaN where both masks are empty."""
-    hit, alarm, miss, _ = np.moveaxis(np.asarray(counts), -1, 0)
-    return _divide(hit, hit + alarm + miss)
-
-
-def dice(counts: np.ndarray) -> np.ndarray:
-    """Return Dice (the F1 of pixels) of `(..., 4)` counts; NaN where both masks are empty."""
-    hit, alarm, miss, _ = np.moveaxis(np.asarray(counts), -1, 0)
-    return _divide(2 * hit, 2 * hit + alarm + miss)
-
-
-def pixel_accuracy(counts: np.ndarray) -> np.ndarray:
-    """Return the share of pixels that are right of `(..., 4)` counts."""
-    counts = np.asarray(counts)
-    return _divide(counts[..., 0] + counts[..., 3], counts.sum(-1))
-
-
-def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
-
-
-def pooled(counts: np.ndarray, ratio: Ratio = iou) -> float:
-    """Return the ratio of the summed `(N, 4)` counts: large objects count for more than small."""
-    if (counts < 0).any():
-        return float("nan")
-    value = float(ratio(counts.sum(0)))
-    return undefined(f"{ratio.__name__}: no foreground to score") if np.isnan(value) else value
-
-
-def per_image(counts: np.ndarray, ratio: Ratio = iou, empty: float = 1.0) -> float:
-    """Return the mean over images of the ratio of `(N, 4)` counts.
-
-    `empty` is the score of an image without foreground in truth and prediction: 1 where Kaggle
-    scores Dice, since nothing is what was to be found.
-    """
-    if (counts < 0).any():
-        return float("nan")
-    values = ratio(counts)
-    return float(np.where(np.isnan(values), empty, values).mean())
-
-
-def per_group(counts: np.ndarray, groups: np.ndarray, ratio: Ratio = iou) -> dict[int, float]:
-    """Return the pooled ratio of each of the `(N,)` groups (of each city), by ascending group."""
-    groups = np.asarray(groups)
-    return {group: pooled(counts[groups == group], ratio) for group in np.unique(groups).tolist()}
-
-
-def class_iou(confusion: np.ndarray) -> np.ndarray:
-    """Return `(C,)` IoU from `(..., C, C)` pooled counts; NaN for a class that is nowhere."""
-    total = confusion.reshape(-1, *confusion.shape[-2:]).sum(0)
-    return _divide(total.diagonal(), total.sum(0) + total.sum(1) - total.diagonal())
 
 
 def split_half(groups: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -143,8 +99,14 @@ def _scored(target: np.ndarray, prediction: np.ndarray, score: GroupedScore, at:
     """Score what an evaluation gathered; `at` picks the counts of the predictions."""
     if len(target) == 0:
         return undefined("segmentation: the fold is empty")
-    picked = at(np.asarray(prediction))
-    return float("nan") if (picked < 0).any() else float(score(np.asarray(target), picked))
+    groups, counts = pool_images(target, at(np.asarray(prediction)))
+    return float("nan") if (counts < 0).any() else float(score(groups, counts))
+
+
+def _tuned(groups: np.ndarray, counts: np.ndarray, thresholds: Sequence[float]) -> float:
+    if len(groups) < 2:
+        return undefined("tuned_iou: one image cannot be split into halves")
+    return tuned_score(counts, groups, thresholds)[1]
 
 
 def _all_groups(_: np.ndarray, counts: np.ndarray, score: Score) -> float:
@@ -174,7 +136,10 @@ def _tables(prediction: np.ndarray) -> np.ndarray:
 def binary_metrics(
     threshold: float = 0.5, thresholds: Sequence[float] = THRESHOLDS
 ) -> dict[str, Metric]:
-    """Return the metrics of one foreground class, scored at one of the T thresholds."""
+    """Return the metrics of one foreground class, scored at one of the T thresholds.
+
+    Only `tuned_iou` finds its own: tuned on one half of the images, it scores the other half.
+    """
     scores: dict[str, Score] = {
         "iou": pooled,
         "dice": partial(pooled, ratio=dice),
@@ -187,9 +152,11 @@ def binary_metrics(
     }
     grouped["iou_per_group"] = _group_mean
     at = partial(at_threshold, threshold=threshold, thresholds=thresholds)
-    return {
+    metrics = {
         name: Metric(name, partial(_scored, score=score, at=at)) for name, score in grouped.items()
     }
+    tuned = partial(_scored, score=partial(_tuned, thresholds=thresholds), at=np.asarray)
+    return {**metrics, "tuned_iou": Metric("tuned_iou", tuned)}
 
 
 CLASS_METRICS: dict[str, Metric] = {

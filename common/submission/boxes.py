@@ -1,9 +1,11 @@
 """Boxes as the text of a submission's cell: `confidence x y width height`, box after box.
 
-With labels each box starts with its class: `label confidence x y width height`.
+With labels each box starts with its class, as a number or by name:
+`label confidence x y width height`.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ def format_boxes(
     labels: ArrayLike | None = None,
     decimals: int = 2,
     score_decimals: int = 4,
+    names: Sequence[str] = (),
 ) -> str:
     """Return xyxy boxes as text with x, y, width, height, most confident first; none: "".
 
@@ -32,42 +35,48 @@ def format_boxes(
         labels: `(K,)` int classes to write before each box.
         decimals: of pixels.
         score_decimals: of confidences.
+        names: of the classes, written instead of their numbers.
 
     Raises:
         KitError: the text would not pass `check_boxes`.
     """
     scores = np.asarray(scores, dtype=np.float64).reshape(-1)
     rows = xyxy_to_xywh(np.asarray(as_boxes(boxes), dtype=np.float64))
-    names = None if labels is None else np.asarray(labels, dtype=np.int64).reshape(-1)
-    if len(rows) != len(scores) or (names is not None and len(names) != len(rows)):
+    classes = None if labels is None else np.asarray(labels, dtype=np.int64).reshape(-1)
+    if len(rows) != len(scores) or (classes is not None and len(classes) != len(rows)):
         raise KitError(f"expected a score and a label per box, got {len(scores)} for {len(rows)}")
     parts = []
     for row in np.argsort(-scores, kind="stable"):
-        parts += [] if names is None else [str(names[row])]
+        if classes is not None:
+            parts.append(names[classes[row]] if names else str(classes[row]))
         parts += [f"{scores[row]:.{score_decimals}f}"]
         parts += [f"{value:.{decimals}f}" for value in rows[row].tolist()]
     text = " ".join(parts)
-    complaint = check_boxes(text, with_labels=names is not None)
+    complaint = check_boxes(text, with_labels=classes is not None, names=names)
     if complaint:
         raise KitError(complaint)
     return text
 
 
-def parse_boxes(text: str, with_labels: bool = False) -> dict[str, Any]:
+def parse_boxes(
+    text: str, with_labels: bool = False, names: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return what `format_boxes` wrote: BOXES `(K, 4)` xyxy, SCORES `(K,)` and maybe LABELS.
 
     Raises:
         KitError: `check_boxes` complains of the text.
     """
-    complaint = check_boxes(text, with_labels)
+    complaint = check_boxes(text, with_labels, names)
     if complaint:
         raise KitError(complaint)
-    values = np.array([float(word) for word in text.split()]).reshape(-1, 5 + with_labels)
+    numbers = {name: str(number) for number, name in enumerate(names)}
+    values = np.array([float(numbers.get(word, word)) for word in text.split()])
+    values = values.reshape(-1, 5 + with_labels)
     parsed = {BOXES: xywh_to_xyxy(values[:, -4:]), SCORES: values[:, -5]}
     return {**parsed, LABELS: values[:, 0].astype(np.int64)} if with_labels else parsed
 
 
-def check_boxes(text: str, with_labels: bool = False) -> str | None:
+def check_boxes(text: str, with_labels: bool = False, names: Sequence[str] = ()) -> str | None:
     """Return what is wrong with a cell, or None; an empty one means no boxes.
 
     For `SubmissionRules(parse=check_boxes, allow_empty=True)`, or a `partial` of it with labels.
@@ -80,14 +89,16 @@ def check_boxes(text: str, with_labels: bool = False) -> str | None:
         )
     for place, word in enumerate(words):
         field = fields[place % len(fields)]
-        problem = _judge(field, word)
+        problem = _judge(field, word, names)
         if problem:
             return f"box {place // len(fields) + 1}: expected {problem}, got {field} {word!r}"
     return None
 
 
-def _judge(field: str, word: str) -> str | None:
-    """Return what was expected where one number is wrong."""
+def _judge(field: str, word: str, names: Sequence[str]) -> str | None:
+    """Return what was expected where one number or name is wrong."""
+    if field == "label" and names:
+        return None if word in names else f"a class of {', '.join(names)}"
     try:
         value = float(word) if word.isascii() and "_" not in word else math.nan
     except ValueError:

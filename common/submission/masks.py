@@ -8,16 +8,17 @@ That is what is written by default; 8 bits are written with deflate. Both are va
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from common.errors import KitError
-from common.submission.rules import MAX_PER_KIND, Finding, Severity
+from common.submission.rules import MAX_PER_KIND, Finding, Severity, summarise
 
 Compression = Literal["ccitt", "deflate"]
 CODECS = {"ccitt": "group4", "deflate": "tiff_adobe_deflate"}  # Pillow's names
@@ -50,6 +51,30 @@ def write_mask_tiff(path: Path | str, mask: np.ndarray, compression: Compression
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, "TIFF", compression=CODECS[compression], tiffinfo={PHOTOMETRIC: MIN_IS_BLACK})
     return path
+
+
+def write_mask_zip(
+    masks: Iterable[tuple[str, np.ndarray]], out: Path, expected: Mapping[str, tuple[int, int]]
+) -> Path:
+    """Write masks as TIFF files into a zip, check it and return its path.
+
+    Args:
+        masks: names and `(H, W)` masks; taken one at a time, for all seldom fit into memory.
+        out: the zip.
+        expected: see `check_mask_zip`.
+
+    Raises:
+        KitError: the zip is not valid; it then lies beside, as `<out>.invalid`.
+    """
+    with TemporaryDirectory() as folder:
+        for name, mask in masks:
+            write_mask_tiff(Path(folder) / name, mask)
+        zip_masks(folder, out)
+    findings = check_mask_zip(out, expected)
+    if any(finding.severity == "error" for finding in findings):
+        beside = out.replace(out.with_name(f"{out.name}.invalid"))
+        raise KitError(f"expected a valid zip, got '{beside}':\n{summarise(findings)}")
+    return out
 
 
 def zip_masks(folder: Path | str, out: Path | str) -> Path:

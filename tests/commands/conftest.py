@@ -1,13 +1,9 @@
 """A project of one's own: data on disk, a competition made by `kit new`, a place for runs."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-
-import competitions
-from common.cli import main
 
 COLOURS = ("blue", "green", "red")
 FAST = (
@@ -20,31 +16,6 @@ FAST = (
     "log.loggers=local",
     "log.looks=none",
 )
-
-
-@pytest.fixture
-def kit(monkeypatch, tmp_path, capsys):
-    """Return a function that runs the command line and gives (exit code, printed text)."""
-    (tmp_path / "competitions").mkdir()
-    monkeypatch.setattr(
-        competitions, "__path__", [str(tmp_path / "competitions"), *competitions.__path__]
-    )
-    monkeypatch.setenv("KIT_RUNS", str(tmp_path / "runs"))
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["kit", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out + captured.err
-
-    yield run
-    for name in [name for name in sys.modules if name.startswith("competitions.colours")]:
-        del sys.modules[name]
 
 
 @pytest.fixture

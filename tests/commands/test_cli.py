@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from common.commands.new import TEMPLATES
 from common.commands.runs import LISTED
+from common.commands.scaffold.files import TEMPLATES
 from common.runs import Run
 
 from .conftest import FAST

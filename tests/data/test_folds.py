@@ -171,3 +171,21 @@ def test_config_says_which_folds(tmp_path):
     assert sorted(folds["fold"].unique()) == list(range(5))
     unlabelled = frame.drop(columns="label")
     assert fold_frame(tmp_path / "folds.csv", unlabelled, config)["fold"].equals(folds["fold"])
+
+
+def test_folds_that_come_with_the_frame_are_kept(tmp_path):
+    path, frame = tmp_path / "folds.csv", make_frame("abab", fold=[1, 0, 0, 1])
+    config = Config(competition="x", classes=("a", "b"), metric="accuracy")
+    config = config.model_copy(update={"data.n_folds": 2})
+    assert fold_frame(path, frame, config).equals(frame)
+    saved = pd.read_csv(path, comment="#", dtype={"image_id": str})
+    assert saved.equals(frame[["image_id", "fold"]])
+    shuffled = frame.iloc[::-1]
+    assert fold_frame(path, shuffled, config).equals(shuffled)
+    with pytest.raises(KitError, match=r"has others for '00000', '00001'; delete"):
+        fold_frame(path, frame.assign(fold=[0, 1, 0, 1]), config)
+    with pytest.raises(KitError, match=r"expected folds with kind=stratified, .* kind=fixed"):
+        fold_frame(path, frame.drop(columns="fold").assign(label=[0, 1, 0, 1]), config)
+    three = config.model_copy(update={"data.n_folds": 3})
+    with pytest.raises(KitError, match=r"expected folds 0 to 2 .* got \[0, 1\]; .* data.n_folds"):
+        fold_frame(path, frame, three)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from common.errors import KitError
 from common.keys import BOXES, LABELS, SCORES
 from common.metrics import matching
+from common.metrics.coco import coco_backend, coco_map, coco_summary
 from common.metrics.detection import (
     METRICS,
-    coco_backend,
-    coco_map,
-    coco_summary,
+    cross_tuned_wheat_score,
     per_image_scores,
+    separate_classes,
     tune_confidence,
     wheat_score,
 )
@@ -246,3 +246,57 @@ def test_map_needs_the_right_class_and_some_truth() -> None:
     assert coco_map(targets, wrong) < 0.1
     assert coco_map([t[BOXES] for t in targets], [{**p, LABELS: p[LABELS] * 0} for p in wrong]) == 1
     assert math.isnan(coco_map([NO_BOXES], [{BOXES: NO_BOXES, SCORES: np.zeros(0)}]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(folds.filter(lambda fold: len(fold) > 1), st.sampled_from([0.0, 1.0]))
+def test_cross_tuning_scores_each_half_at_the_threshold_of_the_other(fold, empty: float) -> None:
+    targets, predictions = as_arrays(fold)
+    total = 0.0
+    for half in (0, 1):
+        threshold, _ = tune_confidence(targets[half::2], predictions[half::2], empty=empty)
+        rest = targets[1 - half :: 2], predictions[1 - half :: 2]
+        total += len(rest[0]) * wheat_score(*rest, empty=empty, confidence=threshold)
+    found = cross_tuned_wheat_score(targets, predictions, empty=empty)
+    assert found == pytest.approx(total / len(fold), abs=1e-12)
+    assert found <= tune_confidence(targets, predictions, empty=empty)[1] + 1e-12
+
+
+def test_cross_tuning_one_image_is_undefined() -> None:
+    targets, predictions = draw(1, seed=0)
+    with pytest.warns(UserWarning, match="fewer than two images"):
+        assert math.isnan(cross_tuned_wheat_score(targets, predictions))
+
+
+def test_a_confidence_drops_what_is_under_it() -> None:
+    targets, predictions = draw(20, seed=2)
+    kept = [
+        {key: column[p[SCORES] >= 0.5] for key, column in p.items() if key != LABELS}
+        for p in predictions
+    ]
+    expected = wheat_score(targets, kept)
+    assert wheat_score(targets, predictions, confidence=0.5) == pytest.approx(expected)
+    assert METRICS["wheat_score"].function(targets, predictions) == pytest.approx(expected)
+
+
+def test_separated_classes_match_only_within_themselves() -> None:
+    targets, predictions = draw(20, seed=3, num_classes=3)
+    expected = np.zeros(20)
+    for label in range(3):
+        own = [
+            [{key: column[item[LABELS] == label] for key, column in item.items()} for item in items]
+            for items in (targets, predictions)
+        ]
+        expected += hits_of(*own)
+    found = hits_of(separate_classes(targets), separate_classes(predictions))
+    np.testing.assert_array_equal(found, expected)
+    wrong = [{**prediction, LABELS: prediction[LABELS] + 1} for prediction in predictions]
+    assert hits_of(separate_classes(targets), separate_classes(wrong)).sum() < found.sum() / 2
+
+
+def hits_of(targets: list, predictions: list) -> np.ndarray:
+    """Hits of every image at an IoU of a half."""
+    boxes, scores = ([p[key] for p in predictions] for key in (BOXES, SCORES))
+    found = matching.match_boxes([t[BOXES] for t in targets], boxes, scores, np.array([0.5]))
+    image = np.repeat(np.arange(len(targets)), np.diff(found.starts))
+    return np.bincount(image, found.hits[:, 0], minlength=len(targets))

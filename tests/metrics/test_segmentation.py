@@ -4,30 +4,42 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from common.errors import KitError
-from common.metrics.pixels import THRESHOLDS, confusion, counts, threshold_counts
-from common.metrics.segmentation import (
-    METRICS,
-    at_threshold,
-    binary_metrics,
+from common.metrics.overlap import (
     class_iou,
     dice,
     iou,
     per_group,
     per_image,
     pixel_accuracy,
+    pool_images,
     pooled,
+)
+from common.metrics.pixel_batches import confusion_batch, threshold_counts_batch
+from common.metrics.pixels import THRESHOLDS, confusion, counts, threshold_counts
+from common.metrics.segmentation import (
+    METRICS,
+    at_threshold,
+    binary_metrics,
     split_half,
     tune_threshold,
     tuned_score,
 )
 
-BINARY = sorted(binary_metrics())
-NONE = np.zeros(4, np.int64)  # the group of 4 images without groups
+BINARY = sorted(set(binary_metrics()) - {"tuned_iou"})
+
+
+def each(n: int = 4, groups: int = 1) -> np.ndarray:
+    """The target of n images of one window each."""
+    return np.stack([np.arange(n) % groups, np.arange(n)], 1)
+
+
+NONE = each()  # of 4 images without groups
 
 
 def draw(seed: int, n: int = 4, size: tuple[int, int] = (9, 11)):
@@ -58,8 +70,8 @@ def test_counts_at_all_thresholds_equal_counts_at_each(seed: int, dtype: type) -
     probs = np.nextafter(probs.astype(dtype), dtype(seed % 2)).clip(0, 1)
     for thresholds in (THRESHOLDS, (1 / 128, 0.5, 127 / 128)):
         got = gather(probs, target, thresholds)
-        each = [counts(probs >= dtype(threshold), target) for threshold in thresholds]
-        np.testing.assert_array_equal(got, np.stack(each, 1))
+        single = [counts(probs >= dtype(threshold), target) for threshold in thresholds]
+        np.testing.assert_array_equal(got, np.stack(single, 1))
 
 
 def test_zero_and_one_are_below_and_above_every_threshold() -> None:
@@ -79,7 +91,7 @@ def test_confusion_and_class_iou_agree_with_scikit_learn(num_classes: int) -> No
     flat = target.ravel(), pred.ravel()
     ious = reference.jaccard_score(*flat, average=None, labels=labels)
     np.testing.assert_allclose(class_iou(tables), ious)
-    none = np.zeros(3)
+    none = each(3)
     assert METRICS["class_iou"].function(none, tables) == pytest.approx(ious.mean())
     accuracy = METRICS["class_accuracy"].function(none, tables)
     assert accuracy == pytest.approx(reference.accuracy_score(*flat))
@@ -88,19 +100,19 @@ def test_confusion_and_class_iou_agree_with_scikit_learn(num_classes: int) -> No
 def test_a_class_that_is_nowhere_is_left_out_of_the_mean() -> None:
     tables = confusion(np.array([[[0, 1]]]), np.array([[[0, 0]]]), 4)
     np.testing.assert_array_equal(class_iou(tables), [0.5, 0, np.nan, np.nan])
-    assert METRICS["class_iou"].function(np.zeros(1), tables) == 0.25
+    assert METRICS["class_iou"].function(each(1), tables) == 0.25
 
 
 def test_scores_agree_with_scikit_learn() -> None:
     probs, target = draw(2)
     guess, gathered = probs >= 0.5, gather(probs, target)
-    flat, each = (target.ravel(), guess.ravel()), list(zip(target, guess, strict=True))
+    flat, pairs = (target.ravel(), guess.ravel()), list(zip(target, guess, strict=True))
     expected = {
         "iou": reference.jaccard_score(*flat),
         "dice": reference.f1_score(*flat),
         "pixel_accuracy": reference.accuracy_score(*flat),
-        "iou_per_image": np.mean([reference.jaccard_score(t.ravel(), g.ravel()) for t, g in each]),
-        "dice_per_image": np.mean([reference.f1_score(t.ravel(), g.ravel()) for t, g in each]),
+        "iou_per_image": np.mean([reference.jaccard_score(t.ravel(), g.ravel()) for t, g in pairs]),
+        "dice_per_image": np.mean([reference.f1_score(t.ravel(), g.ravel()) for t, g in pairs]),
         "iou_per_group": reference.jaccard_score(*flat),
     }
     for name in BINARY:
@@ -144,10 +156,10 @@ def test_empty_masks() -> None:
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_an_empty_fold_warns_and_gives_nan(name: str) -> None:
     with pytest.warns(UserWarning, match="the fold is empty"):
-        assert math.isnan(METRICS[name].function(np.zeros(0), np.zeros((0, 31, 4), np.int64)))
+        assert math.isnan(METRICS[name].function(np.zeros((0, 2)), np.zeros((0, 31, 4), np.int64)))
 
 
-@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("name", [*BINARY, "tuned_iou"])
 def test_one_nan_makes_every_score_nan(name: str) -> None:
     probs, target = draw(3)
     probs[2, 0, 0] = np.nan
@@ -159,8 +171,8 @@ def test_ignored_pixels_count_nowhere() -> None:
     marked = target.astype(np.uint8)
     marked[:, ::2] = 255
     kept = gather(probs[:, 1::2], target[:, 1::2])
-    each = [threshold_counts(*pair, ignore=255) for pair in zip(probs, marked, strict=True)]
-    np.testing.assert_array_equal(each, kept)
+    rows = [threshold_counts(*pair, ignore=255) for pair in zip(probs, marked, strict=True)]
+    np.testing.assert_array_equal(rows, kept)
     half = counts(probs >= 0.5, marked, ignore=255)
     np.testing.assert_array_equal(half, at_threshold(kept, 0.5))
     assert counts(probs >= 0.5, np.full_like(marked, 255), ignore=255).sum() == 0
@@ -213,6 +225,69 @@ def test_a_metric_scores_at_its_own_threshold() -> None:
     assert pickle.loads(pickle.dumps(metric)).function(NONE, gather(probs, target)) == expected
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_no_score_depends_on_how_images_are_cut_or_ordered(seed: int) -> None:
+    probs, target = draw(seed, n=6, size=(8, 12))
+    tiles = [array.reshape(6, 2, 4, 12).reshape(12, 4, 12) for array in (probs, target)]
+    whole, codes = gather(probs, target), each(6, groups=2)
+    order = np.random.default_rng(seed).permutation(12)
+    windows, cut_codes = gather(*tiles)[order], codes.repeat(2, 0)[order]
+    for name in [*BINARY, "tuned_iou"]:
+        one = METRICS[name].function(codes, whole)
+        np.testing.assert_equal(METRICS[name].function(cut_codes, windows), one, err_msg=name)
+
+
+def test_windows_of_an_image_are_added_up_and_keep_its_group() -> None:
+    target = np.array([[5, 900], [3, 7], [5, 900], [3, 8]])
+    rows = np.array([[1, 2], [3, 4], [10, 20], [-1, -1]])
+    groups, pooled_rows = pool_images(target, rows)
+    assert groups.tolist() == [3, 3, 5]
+    assert pooled_rows.tolist() == [[3, 4], [-1, -1], [11, 22]]
+    _, broken = pool_images(np.array([[0, 1], [0, 1]]), np.array([[5, 5], [-1, -1]]))
+    assert broken.tolist() == [[-1, -1]]
+
+
+def test_the_group_mean_weighs_every_group_alike() -> None:
+    rows = np.array([[90, 10, 0, 0], [0, 0, 1, 99], [1, 0, 0, 99]])[:, None].repeat(31, 1)
+    target = np.array([[7, 0], [3, 1], [3, 2]])
+    assert METRICS["iou_per_group"].function(target, rows) == pytest.approx((0.9 + 0.5) / 2)
+    assert METRICS["iou"].function(target, rows) == 91 / 102
+
+
+def test_the_tuned_metric_scores_the_half_that_did_not_choose() -> None:
+    probs, target = draw(8, n=10)
+    codes, gathered = each(10, groups=2), gather(probs, target)
+    expected = tuned_score(gathered, codes[:, 0])[1]
+    assert METRICS["tuned_iou"].function(codes, gathered) == expected
+    with pytest.warns(UserWarning, match="one image cannot be split"):
+        assert math.isnan(METRICS["tuned_iou"].function(each(1), gathered[:1]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), marked=st.booleans(), broken=st.booleans())
+def test_counting_tensors_agrees_with_counting_arrays(seed: int, marked: bool, broken: bool):
+    probs, target = draw(seed)
+    target = target.astype(np.uint8)
+    if marked:
+        target[np.random.default_rng(seed).random(target.shape) < 0.3] = 255
+        target[0] = 255
+    if broken:
+        probs[1, 0, 0] = np.nan
+    got = threshold_counts_batch(torch.from_numpy(probs), torch.from_numpy(target), 255)
+    rows = [threshold_counts(*pair, ignore=255) for pair in zip(probs, target, strict=True)]
+    np.testing.assert_array_equal(got, rows)
+
+
+@pytest.mark.parametrize("num_classes", [2, 5, 16, 20])
+def test_confusion_of_tensors_agrees_with_arrays(num_classes: int) -> None:
+    rng = np.random.default_rng(1)
+    target, pred = rng.integers(num_classes, size=(2, 3, 20, 20), dtype=np.uint8)
+    target[:, :5] = 255
+    got = confusion_batch(torch.from_numpy(pred), torch.from_numpy(target), num_classes, 255)
+    np.testing.assert_array_equal(got, confusion(pred, target, num_classes, 255))
+
+
 MASK = np.zeros((2, 3), np.uint8)
 WRONG = [
     (lambda: counts(MASK, MASK), r"expected two masks \(N, H, W\), got \(2, 3\)"),
@@ -227,6 +302,7 @@ WRONG = [
     (lambda: METRICS["iou"].function(NONE, np.zeros((4, 4))), r"counts \(N, 31, 4\), got \(4, 4\)"),
     (lambda: METRICS["class_iou"].function(NONE, np.zeros((4, 31, 4))), r"\(N, C, C\), got"),
     (lambda: binary_metrics(0.3)["iou"].function(NONE, np.zeros((4, 31, 4))), "got 0.3; choose"),
+    (lambda: METRICS["iou"].function(np.zeros(4), np.zeros((4, 31, 4))), r"target \(N, 2\) of"),
     (lambda: split_half(np.zeros(1)), "2 images or more to split, got 1"),
 ]
 

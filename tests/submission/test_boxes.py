@@ -87,6 +87,16 @@ def test_labels_are_checked_where_there_are_some() -> None:
     assert "6 numbers" in (check_boxes("0.5 1 2 3 4", with_labels=True) or "")
 
 
+def test_classes_may_go_by_name() -> None:
+    names, labels = ("red", "white"), [1, 0]
+    text = format_boxes([[0, 0, 9, 9], [1, 1, 2, 2]], [0.5, 0.75], labels, names=names)
+    assert text.split()[::6] == ["red", "white"]
+    back = parse_boxes(text, with_labels=True, names=names)
+    assert back[LABELS].tolist() == [0, 1]
+    wrong = check_boxes("blue 0.5 1 2 3 4", with_labels=True, names=names)
+    assert wrong == "box 1: expected a class of red, white, got label 'blue'"
+
+
 @pytest.mark.parametrize(
     "text", ["", "  ", "0 0 0 0 0", "1 -5 -5 1e2 4.25", "0.5 1 2 3 4 0.6 1 2 3 4"]
 )

@@ -1,10 +1,10 @@
 """Guessing a classification competition's layout from its files."""
 
-import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
-IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
+from common.commands.scaffold.files import fill, folders_of, named, quoted, read_rows, story
+
 HARD = (
     "    return pd.DataFrame({ID: predictions[IMAGE_ID], TARGET: probabilities.idxmax(axis=1)})\n"
 )
@@ -34,7 +34,7 @@ class Layout:
             "sample_csv": self.sample_csv,
             "id_column": self.id_column,
             "label_column": self.label_column,
-            "classes": "(" + ", ".join(f'"{name}"' for name in self.classes) + ")",
+            "classes": quoted(self.classes),
             "import_classes": ""
             if self.soft
             else f"from competitions.{name}.config import CLASSES\n",
@@ -48,18 +48,25 @@ class Layout:
         return SOFT if self.soft else HARD
 
 
+def make_files(name: str, data: Path) -> tuple[dict[str, str], list[str]]:
+    """Return the competition's files by name, and notes for the person."""
+    layout = find_layout(data)
+    values = {"name": name, "metric": "accuracy", **layout.values(name)}
+    read = "data_folders.py" if layout.train_csv is None else "data_csv.py"
+    text = fill("classification", read, values) + fill("classification", "data_test.py", values)
+    files = story("classification", name, values)
+    return {**files, "data.py": text + layout.to_submission}, layout.notes
+
+
 def find_layout(data: Path) -> Layout:
     """Read csv headers and folder names below `data`; notes say what is still to be checked."""
     layout = Layout()
-    if not data.is_dir():
-        layout.notes.append(f"no data in '{data}' yet: names in config.py and data.py are guesses")
-        return layout
-    folders = [path for path in sorted(data.iterdir()) if path.is_dir()]
-    layout.train_images = _named(folders, "train", layout.train_images)
-    layout.test_images = _named(folders, "test", layout.test_images)
+    folders = folders_of(data)
+    layout.train_images = named(folders, "train", layout.train_images)
+    layout.test_images = named(folders, "test", layout.test_images)
     tables = sorted(data.glob("*.csv"))
-    layout.sample_csv = _named(tables, "sample", layout.sample_csv)
-    train = _named(tables, "train", "")
+    layout.sample_csv = named(tables, "sample", layout.sample_csv)
+    train = named(tables, "train", "")
     class_folders = [path for path in (data / layout.train_images).glob("*") if path.is_dir()]
     if train:
         layout.train_csv = train
@@ -74,18 +81,8 @@ def find_layout(data: Path) -> Layout:
     return layout
 
 
-def _named(paths: list[Path], word: str, default: str) -> str:
-    found = [path.name for path in paths if word in path.name.lower()]
-    return min(found, key=len, default=default)
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return list(csv.DictReader(file))
-
-
 def _read_table(path: Path, layout: Layout) -> None:
-    rows = _rows(path)
+    rows = read_rows(path)
     columns = list(rows[0]) if rows else []
     if len(columns) < 2:
         layout.notes.append(f"expected columns of id and label in '{path}', found {columns}")
@@ -101,7 +98,7 @@ def _read_sample(path: Path, layout: Layout) -> None:
     if not path.exists():
         layout.notes.append(f"found no sample submission like '{path}'")
         return
-    columns = list(_rows(path)[0])
+    columns = list(read_rows(path)[0])
     if layout.train_csv is None:
         layout.id_column = columns[0]
     layout.soft = set(layout.classes) <= set(columns[1:])

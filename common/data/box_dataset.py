@@ -1,0 +1,149 @@
+"""Pictures with boxes: what is cut, turned, resized or mixed takes its boxes along."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from common.data.box_frame import flatten_boxes, no_boxes, picture_sizes
+from common.data.dataset import ImageDataset, Read, Transform, to_tensor
+from common.data.image import image_size, read_image
+from common.data.mosaic import BoxSample, mixup_boxes, mosaic
+from common.errors import KitError
+from common.keys import BOXES, IMAGE, IMAGE_ID, INDEX, LABELS, SIZE
+
+MIXUP_SHARE = 0.5  # of the samples, if mixup is on; the others show what prediction will see
+BBOXES = "bboxes"  # albumentations' name
+MASK = 2**64 - 1
+
+
+class BoxDataset(ImageDataset):
+    """Images with ids and, for training, boxes; `repairs` counts what had to be mended.
+
+    Args:
+        frame: columns image_id, path, boxes, labels (see `flatten_boxes`) and, if known, width and
+            height; without them the headers are read.
+        num_classes: labels are 0 to `num_classes` - 1.
+        transform: called as `transform(image=, bboxes=, labels=)`; `train_transforms(boxes=True)`.
+        seed: of the augmentation, a pure function of (seed, epoch, index) like mosaic and mixup.
+        min_side, read: see `ImageDataset`; boxes follow a picture that is decoded smaller.
+        labelled: False to predict: no column of boxes is needed, samples have none.
+        mosaic: share of samples that are made of four, each augmented first, so that objects keep
+            the size they have in the others.
+        mixup: Beta parameter by which half of the samples are blended with another; 0 = off.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        num_classes: int,
+        transform: Transform | None = None,
+        seed: int = 0,
+        min_side: int = 0,
+        read: Read = read_image,
+        labelled: bool = True,
+        mosaic: float = 0.0,
+        mixup: float = 0.0,
+    ) -> None:
+        super().__init__(frame, transform, seed, min_side, None, read)
+        if BBOXES not in getattr(transform, "processors", {BBOXES: None}):
+            raise KitError("expected a transform with bbox_params; make it by boxes=True")
+        self.labelled, self.mosaic, self.mixup = labelled, mosaic, mixup
+        self._sizes = picture_sizes(frame) if labelled else None
+        self._flat = no_boxes(len(self))
+        if self._sizes is not None:
+            self._flat = flatten_boxes(frame, self._sizes, num_classes)
+        self.repairs = self._flat.repairs
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return IMAGE `(3, H, W)` uint8, INDEX, BOXES `(K, 4)`, LABELS, SIZE, IMAGE_ID.
+
+        BOXES are float32 xyxy pixels of IMAGE, SIZE is (height, width) of the file's picture.
+        """
+        index = range(len(self))[index]
+        image, boxes, labels = self._mixed(index)
+        sample: dict[str, Any] = {IMAGE: to_tensor(image), INDEX: index}
+        if self.labelled:
+            sample[BOXES] = torch.tensor(boxes, dtype=torch.float32)
+            sample[LABELS] = torch.tensor(labels, dtype=torch.int64)
+        sample[SIZE] = torch.tensor(self.size(index))
+        sample[IMAGE_ID] = self.image_id(index)
+        return sample
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return (height, width) of the file's picture."""
+        if self._sizes is None:
+            return image_size(self._paths[index].decode())
+        height, width = self._sizes[index].tolist()
+        return height, width
+
+    def raw_boxes(
+        self, index: int, shape: tuple[int, ...] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return `(K, 4)` float32 boxes and `(K,)` labels of a row without augmentation.
+
+        Args:
+            shape: (height, width, ...) of the picture they are for, such as `raw(index).shape`;
+                None: in pixels of the file.
+        """
+        boxes, labels = self._flat.of(index)
+        if shape is None or not len(boxes):
+            return boxes, labels
+        height, width = self.size(index)
+        scale = np.array((shape[1] / width, shape[0] / height) * 2, np.float32)
+        return boxes * scale, labels
+
+    def _mixed(self, index: int) -> BoxSample:
+        sample = self._whole(index)
+        if not (self.mosaic or self.mixup):
+            return sample
+        random = self._random(index)
+        if random.random() < self.mosaic:
+            others = [self._whole(other) for other in random.integers(len(self), size=3).tolist()]
+            sample = mosaic([sample, *others], _side(sample[0]), random)
+        if self.mixup and random.random() < MIXUP_SHARE:
+            other = self._whole(int(random.integers(len(self))))
+            sample = mixup_boxes(sample, other, random.beta(self.mixup, self.mixup))
+        return sample
+
+    def _whole(self, index: int) -> BoxSample:
+        """Return one row's picture, augmented, with its boxes."""
+        image = self.raw(index)
+        boxes, labels = self.raw_boxes(index, image.shape)
+        self._check_shape(index, image)
+        if self.transform is None:
+            return image, boxes, labels
+        from common.data.transforms import seed_transform  # a second for those who augment only
+
+        seed_transform(self.transform, self.seed, self.epoch, index)
+        result = self.transform(image=image, **{BBOXES: boxes, LABELS: labels})
+        boxes = np.asarray(result[BBOXES], np.float32).reshape(-1, 4)
+        labels = np.asarray(result[LABELS], np.int64).reshape(-1)
+        kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        return result[IMAGE], boxes[kept], labels[kept]
+
+    def _check_shape(self, index: int, image: np.ndarray) -> None:
+        """Refuse a picture that is not the file's, scaled down or not: boxes would be off it."""
+        if self._sizes is None:
+            return
+        (height, width), (rows, columns) = self.size(index), image.shape[:2]
+        bent = abs(columns / width - rows / height) > 1 / width + 1 / height
+        scaled = (rows, columns) != (height, width)
+        if bent or rows > height or (scaled and not self.min_side):
+            raise KitError(
+                f"expected '{self.image_id(index)}' to be {width} x {height} (width x height) as "
+                f"the frame says, got {columns} x {rows}; mend or drop these columns of the frame"
+            )
+
+    def _random(self, index: int) -> np.random.Generator:
+        """Return a generator of its own for (seed, epoch, index), apart from the transform's."""
+        counter = (0, 0, self.epoch & MASK, index)
+        return np.random.Generator(np.random.Philox(key=(self.seed & MASK, 1), counter=counter))
+
+
+def _side(image: np.ndarray) -> int:
+    height, width = image.shape[:2]
+    if height != width:
+        raise KitError(f"expected squares for a mosaic, got {width} x {height}; set data.img_size")
+    return width

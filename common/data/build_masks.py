@@ -1,0 +1,45 @@
+"""From a frame of masks with folds to the loaders of one training."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch.utils.data import DataLoader
+
+from common.config import Config
+from common.data.loaders import make_loader
+from common.data.mask_dataset import MaskDataset
+from common.data.transforms import train_transforms
+from common.errors import KitError
+from common.keys import FOLD
+
+
+def mask_loaders(
+    frame: pd.DataFrame, fold: int, config: Config, cache_dir: Path | None = None
+) -> tuple[DataLoader, DataLoader]:
+    """Return the windows of all other folds, jittered and augmented, and the fold's exact grid.
+
+    Args:
+        frame: image_id, path, mask, fold and, if there are any, group.
+        cache_dir: where uncompressed copies of large compressed pictures and masks go.
+    """
+    folds = sorted(frame[FOLD].unique().tolist())
+    if fold not in folds:
+        raise KitError(f"expected a fold of {folds}, got {fold}; give one of them to --fold")
+    held_out, data, train = frame[FOLD] == fold, config.data, config.train
+    common: dict[str, Any] = {
+        "size": data.img_size,
+        "num_classes": len(config.classes),
+        "seed": train.seed,
+        "folder": None if cache_dir is None else cache_dir / "pixels",
+    }
+    transform = train_transforms(data.img_size, data.augment)
+    rows = frame[~held_out].reset_index(drop=True), frame[held_out].reset_index(drop=True)
+    windows = MaskDataset(rows[0], transform=transform, jitter=True, **common)
+    grid = MaskDataset(rows[1], **common)
+    settings: dict[str, Any] = {"seed": train.seed, "num_workers": data.num_workers}
+    size = min(train.batch_size, len(windows))
+    return (
+        make_loader(windows, size, shuffle=True, drop_last=True, **settings),
+        make_loader(grid, train.batch_size, shuffle=False, **settings),
+    )

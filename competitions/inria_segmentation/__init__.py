@@ -1,0 +1,1 @@
+"""Inria Aerial Image Labeling: which pixels of an aerial picture are buildings?"""

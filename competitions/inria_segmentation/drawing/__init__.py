@@ -1,0 +1,1 @@
+"""Towns drawn from above, for the demo data."""

@@ -1,0 +1,14 @@
+"""From checkpoints to a valid submission, top to bottom."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.inference.detection import confidence_of, predict_boxes
+from common.submission.writer import write_submission
+from competitions.wheat_detection.data import RULES, read_test, sample_submission, to_submission
+
+
+def predict(checkpoints: Sequence[Path], data_dir: Path, out: Path) -> Path:
+    """Predict the test images with the boxes of all checkpoints; write and validate `out`."""
+    found = predict_boxes(checkpoints, read_test(data_dir), least=confidence_of(checkpoints))
+    return write_submission(to_submission(found), out, sample_submission(data_dir), RULES)

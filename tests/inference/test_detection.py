@@ -1,0 +1,129 @@
+"""Boxes come back to where the file has them, whatever the view and the size of the network."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from common.checkpoints import load_checkpoint, save_checkpoint
+from common.config import Config, DataConfig, ModelConfig, TrainConfig
+from common.data.build_boxes import predict_box_loader
+from common.errors import KitError
+from common.inference import detection
+from common.inference.boxes import VIEWS, fuse
+from common.inference.detection import confidence_of, predict_boxes
+from common.keys import BOXES, IMAGE, LABELS, SCORES
+from common.models.detector import make_detector
+
+SIZES = [(96, 64), (64, 64), (50, 80), (120, 90), (64, 40)]  # width, height
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> pd.DataFrame:
+    """A bright rectangle each, on black; its box in the column `truth`."""
+    folder, rows = tmp_path_factory.mktemp("drawn"), []
+    for number, (width, height) in enumerate(SIZES):
+        image = np.zeros((height, width, 3), np.uint8)
+        box = (4 + 3 * number, 5, 4 + 3 * number + 20, 30)
+        image[box[1] : box[3], box[0] : box[2]] = 255
+        path = folder / f"{number}.png"
+        Image.fromarray(image).save(path)
+        rows.append({"image_id": f"i{number}", "path": str(path), "truth": box})
+    return pd.DataFrame(rows)
+
+
+def write_checkpoint(path: Path, seed: int = 0, img_size: int = 64, confidence: float = 0.3):
+    head = {"fpn_channels": 64, "num_convs": 1, "extra_levels": False, "score_thresh": 0.0}
+    config = Config(
+        competition="x",
+        classes=("a", "b"),
+        metric="m",
+        data=DataConfig(img_size=img_size, num_workers=0),
+        model=ModelConfig(
+            name="test_resnet",
+            weights="none",
+            decoder_arguments={**head, "detections_per_img": 12},
+        ),
+        train=TrainConfig(batch_size=2),
+    )
+    torch.manual_seed(seed)
+    content = {"weights": make_detector(config).state_dict(), "config": config.model_dump()}
+    save_checkpoint(path, {**content, "thresholds": {"confidence": confidence}})
+    return path
+
+
+class Finder(torch.nn.Module):
+    """A detector that is right: the extent of what is bright, in the picture it is given."""
+
+    def forward(self, batch: dict) -> dict:
+        boxes = []
+        for image in batch[IMAGE]:
+            ys, xs = torch.nonzero(image[0] > 127, as_tuple=True)
+            boxes.append(
+                torch.stack([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]).float()[None]
+            )
+        ones = [torch.ones(1)] * len(boxes)
+        return {BOXES: boxes, LABELS: [torch.ones(1).long()] * len(boxes), SCORES: ones}
+
+
+@pytest.fixture
+def finder(monkeypatch):
+    monkeypatch.setattr(detection, "make_detector", lambda config, load_weights: Finder())
+    monkeypatch.setattr(torch.nn.Module, "load_state_dict", lambda self, weights: None)
+
+
+@pytest.mark.parametrize("views", [("e",), ("r90",), tuple(VIEWS)])
+@pytest.mark.parametrize("img_sizes", [(64,), (64, 128)])
+def test_a_right_detector_is_right_in_pixels_of_the_file(
+    drawn, tmp_path, finder, views, img_sizes
+) -> None:
+    checkpoints = [write_checkpoint(tmp_path / f"{s}.pt", img_size=s) for s in img_sizes]
+    found = predict_boxes(checkpoints, drawn, views=views)
+    assert [image_id for image_id, _ in found] == drawn.image_id.tolist()
+    for (_, prediction), truth in zip(found, drawn.truth, strict=True):
+        assert prediction[BOXES].shape == (1, 4)
+        np.testing.assert_allclose(prediction[BOXES][0], truth, atol=1.6)
+        assert prediction[LABELS].tolist() == [1]
+        np.testing.assert_allclose(prediction[SCORES], 1)
+
+
+def test_one_view_of_one_checkpoint_is_the_model_itself(drawn, tmp_path) -> None:
+    path = write_checkpoint(tmp_path / "a.pt")
+    content = load_checkpoint(path)
+    config = Config.model_validate(content["config"])
+    model = make_detector(config)
+    model.load_state_dict(content["weights"])
+    found = iter(predict_boxes([path], drawn, num_workers=0))
+    for batch in predict_box_loader(drawn, config):
+        with torch.inference_mode():
+            outputs = model.eval()(batch)
+        for boxes, scores in zip(outputs[BOXES], outputs[SCORES], strict=True):
+            image_id, prediction = next(found)
+            width, height = SIZES[int(image_id[1:])]
+            expected = boxes.numpy() * np.array((width / 64, height / 64) * 2)
+            np.testing.assert_allclose(prediction[BOXES], expected, rtol=1e-5)
+            assert prediction[SCORES].tolist() == scores.tolist()
+            assert len(scores) == 12
+
+
+def test_several_checkpoints_are_fused_in_pixels_of_the_file(drawn, tmp_path) -> None:
+    paths = [write_checkpoint(tmp_path / f"{seed}.pt", seed, 64 + 32 * seed) for seed in (0, 1)]
+    alone = [predict_boxes([path], drawn) for path in paths]
+    for row, (image_id, found) in enumerate(predict_boxes(paths, drawn, iou=0.4)):
+        assert image_id == drawn.image_id[row]
+        expected = fuse([one[row][1] for one in alone], SIZES[row], 0.4)
+        for key in (BOXES, LABELS, SCORES):
+            np.testing.assert_allclose(found[key], expected[key], rtol=1e-6)
+        assert len(found[SCORES]) > 0
+
+
+def test_the_confidence_is_the_mean_of_the_runs(tmp_path) -> None:
+    paths = [write_checkpoint(tmp_path / f"{c}.pt", confidence=c) for c in (0.25, 0.75)]
+    assert confidence_of(paths) == pytest.approx(0.5)
+    content = load_checkpoint(paths[0])
+    save_checkpoint(paths[0], {**content, "thresholds": {}})
+    with pytest.raises(KitError, match="threshold 'confidence'"):
+        confidence_of(paths)
