@@ -45,6 +45,7 @@ bench: .venv/.ready
 
 # The newest of everything, for any system and Python from 3.11 on.
 lock: .venv/.ready
+	touch pyproject.toml  # or uv takes the dependencies that it remembers
 	$(UV) pip compile --quiet --upgrade --universal --no-header --no-annotate --python-version 3.11 \
 		--extra dev pyproject.toml --output-file constraints.txt
 

@@ -37,7 +37,9 @@ RunPaths = Annotated[
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="folder to make under competitions/")],
-    task: Annotated[str, typer.Option(help="classification, segmentation or detection")] = "classification",
+    task: Annotated[
+        str, typer.Option(help="classification, segmentation or detection")
+    ] = "classification",
     data: DataDir = None,
 ) -> None:
     """Make a new competition; looks into its data, if there is any, to fill in the layout."""

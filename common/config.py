@@ -91,10 +91,12 @@ class LogConfig(Values):
     )
     looks: Literal["all", "none"] | tuple[str, ...] = "all"  # names of callbacks/looks
     every: int = Field(10, ge=1)  # steps whose scalars are averaged into one point
+    gradients_every: int = Field(50, ge=0)  # steps between looks at gradients; 0 = off
     k: int = Field(16, ge=1)  # samples shown in tables of samples
+    breakdown: tuple[str, ...] = ()  # columns of the frame; a score for each value, a*b crosses two
     strict: bool = False  # True: a failing logger stops the run; False: it is dropped, loudly
 
-    @field_validator("loggers", "looks", mode="before")
+    @field_validator("loggers", "looks", "breakdown", mode="before")
     @classmethod
     def _split_words(cls, value: Any) -> Any:
         """Let the command line say log.loggers=local,wandb."""

@@ -1,6 +1,7 @@
 """Autocast in bf16 or fp16 on whatever device the model is on."""
 
 import torch
+from fastai.callback.core import CancelStepException
 from fastai.callback.fp16 import AMPMode, MixedPrecision
 
 from common.errors import KitError
@@ -8,6 +9,9 @@ from common.errors import KitError
 
 class HalfPrecision(MixedPrecision):
     """fastai's mixed precision, which is tied to CUDA, for any device; keeps outputs in dicts.
+
+    With fp16, `loss_scale` is that of the last step and `skipped_steps` counts the steps of the fit
+    that were left out because a gradient overflowed.
 
     Raises:
         KitError: fp16 without dynamic loss scaling, whose small gradients would become zero.
@@ -28,7 +32,16 @@ class HalfPrecision(MixedPrecision):
                 "would become zero; enable it, or set train.amp to 'bf16' or 'none'"
             )
         self.learn.scaler = scaler
-        self.scales: list[float] = []
+        self.loss_scale, self.skipped_steps = 1.0, 0
+
+    def before_step(self) -> None:
+        """Unscale the gradients; leave the step out if one of them is not finite."""
+        self.skipped = True
+        self.scaler.step(self)  # calls our own step, which says that nothing overflowed
+        self.loss_scale = self.scaler.get_scale()
+        if self.skipped:
+            self.skipped_steps += 1
+            raise CancelStepException()
 
     def after_pred(self) -> None:
         """Keep the outputs as they are: the loss converts what it reads to float32."""

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from common.callbacks.base import Callback
+from common.callbacks.half_precision import HalfPrecision
 from common.keys import INDEX
 from common.loggers.base import Logger
 from common.loggers.buffer import ScalarBuffer
@@ -14,6 +15,8 @@ CHANGING = ("lr", "momentum", "betas", "weight_decay", "eps")
 
 class Record(Callback):
     """Per step: loss, its terms and the optimiser's values; per epoch: `learn.scores`.
+
+    With fp16 also the loss scale, and how many steps were skipped.
 
     The loss is read from the device once per `every` steps, never in a step.
     """
@@ -29,8 +32,12 @@ class Record(Callback):
         self.several = len(self.learn.loss_func.terms) > 1
         self.groups = self.learn.opt.opt.param_groups
         self.first = [optimiser_values(group) for group in self.groups]
+        scaler = getattr(self.learn, "scaler", None)
+        scaled = scaler is not None and scaler.is_enabled()
+        self.scaling = [cb for cb in self.learn.cbs if scaled and isinstance(cb, HalfPrecision)]
 
     def before_train(self) -> None:
+        self.skipped = sum(amp.skipped_steps for amp in self.scaling)
         # A 0-d tensor on the device: adding to it does not wait for the step.
         self.total, self.count = torch.zeros((), device=self.learn.device), 0
 
@@ -43,6 +50,8 @@ class Record(Callback):
         if self.several:
             means = {name: value.mean() for name, value in learn.loss_func.samples.items()}
             values |= {f"train/loss_{name}": value for name, value in means.items()}
+        for amp in self.scaling:
+            values["optimiser/loss_scale"] = amp.loss_scale
         epoch = learn.epoch + (learn.iter + 1) / learn.n_iter
         self.buffer.add(values, global_step=learn.train_iter, epoch=epoch)
 
@@ -52,10 +61,16 @@ class Record(Callback):
         scores = {"train/loss_epoch": float(self.total) / max(self.count, 1)}
         learn.scores = scores | valid_scores(learn)
         self.history.append({"epoch": learn.epoch + 1, **learn.scores})
-        self.logger.scalars(learn.scores, global_step=learn.train_iter, epoch=learn.epoch + 1)
+        values = learn.scores | self._skipped()
+        self.logger.scalars(values, global_step=learn.train_iter, epoch=learn.epoch + 1)
 
     def after_fit(self) -> None:
         self.buffer.flush()
+
+    def _skipped(self) -> dict[str, float]:
+        """Return how many steps of the epoch fp16 left out, if it is on."""
+        total = sum(amp.skipped_steps for amp in self.scaling)
+        return {"optimiser/skipped_steps": total - self.skipped} if self.scaling else {}
 
     def _changed(self) -> dict[str, float]:
         """Return values that are not what they were when the fit began, of every group."""

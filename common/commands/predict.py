@@ -11,7 +11,11 @@ from common.runs import find_runs
 
 
 def predict_test(
-    name: str, runs: Sequence[str], out: Path | None, given_data: Path | None, given_runs: Path | None
+    name: str,
+    runs: Sequence[str],
+    out: Path | None,
+    given_data: Path | None,
+    given_runs: Path | None,
 ) -> None:
     """Predict with the named runs, averaged, or with the newest one that has a best checkpoint."""
     competition = Competition.find(name)

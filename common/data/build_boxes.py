@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from common.config import Config
 from common.data.box_dataset import BoxDataset
 from common.data.build import min_side, reader
+from common.data.columns import group_columns
 from common.data.loaders import make_loader
 from common.data.transforms import train_transforms, valid_transforms
 from common.errors import KitError
@@ -41,11 +42,13 @@ def box_loaders(
         mixup=train.mixup,
         **common,
     )
+    rows = frame[held_out].reset_index(drop=True)
     validation = BoxDataset(
-        frame[held_out].reset_index(drop=True),
+        rows,
         transform=valid_transforms(data.img_size, boxes=True),
         **common,
     )
+    validation.columns = group_columns(rows, config.log.breakdown)
     size = min(train.batch_size, len(training))
     settings: dict[str, Any] = {"seed": train.seed, "num_workers": data.num_workers}
     return (

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from torch.utils.data import DataLoader
 
 from common.config import Config
+from common.data.columns import group_columns
 from common.data.loaders import make_loader
 from common.data.mask_dataset import MaskDataset
 from common.data.transforms import train_transforms
@@ -37,6 +39,8 @@ def mask_loaders(
     rows = frame[~held_out].reset_index(drop=True), frame[held_out].reset_index(drop=True)
     windows = MaskDataset(rows[0], transform=transform, jitter=True, **common)
     grid = MaskDataset(rows[1], **common)
+    places = np.array([grid.row(index) for index in range(len(grid))])
+    grid.columns = group_columns(rows[1], config.log.breakdown, places)
     settings: dict[str, Any] = {"seed": train.seed, "num_workers": data.num_workers}
     size = min(train.batch_size, len(windows))
     return (

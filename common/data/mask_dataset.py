@@ -56,6 +56,7 @@ class MaskDataset(Dataset[dict[str, Any]]):
         self._groups = frame[GROUP].to_numpy(np.int64) if GROUP in frame else None
         self._sizes = np.array([image_size(path) for path in self._paths])
         self._windows = _windows(self._sizes, size)
+        self.columns: dict[str, pd.Categorical] = {}  # by which scores are broken down
         for row, (height, width) in enumerate(self._sizes.tolist()):
             check_mask_size(self._masks[row], height, width)
         refuse_black_and_white(self._masks, num_classes)

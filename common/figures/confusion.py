@@ -13,16 +13,29 @@ from common.errors import KitError
 
 MAX_NUMBERS = 25  # classes; beyond this the numbers would be smaller than anyone can read
 MAX_NAMES = 60  # names along an axis
+SHARE = "share of the actual class"
+MANY = 100_000  # counts from here on are shortened
 
 
-def confusion_figure(matrix: np.ndarray, classes: Sequence[str], normalise: bool = True) -> Figure:
+def confusion_figure(
+    matrix: np.ndarray,
+    classes: Sequence[str],
+    normalise: bool = True,
+    unit: str = "samples",
+    axes_names: tuple[str, str] = ("Predicted", "Actual"),
+    background: bool = False,
+) -> Figure:
     """Draw `(C, C)` counts, rows = actual, columns = predicted; each cell shows its count.
 
     With `normalise` the colour is the share of the row (a class without samples stays at 0),
-    otherwise the count. Beyond 25 classes the numbers are left out.
+    otherwise the count. Beyond 25 classes the numbers are left out. `unit` is what is counted.
+    With `background` the last class is none: what is found there is shown as a share of all that
+    was taken for that class, its column.
     """
     matrix = _checked(matrix, classes)
     shades = row_shares(matrix) if normalise else matrix.astype(float)
+    if normalise and background:
+        shades[-1] = matrix[-1] / np.maximum(matrix.sum(axis=0), 1)
     side = min(10.0, 2.4 + 0.36 * len(classes))
     figure = Figure(figsize=(side + 0.9, side), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
@@ -30,10 +43,14 @@ def confusion_figure(matrix: np.ndarray, classes: Sequence[str], normalise: bool
     top = 1.0 if normalise else max(1.0, float(shades.max()))
     drawn = axes.imshow(shades, cmap="Blues", vmin=0.0, vmax=top)
     bar = figure.colorbar(drawn, ax=axes, shrink=0.8)
-    bar.set_label("share of the actual class" if normalise else "samples")
+    share = "share of its row; last row: of its column" if background else SHARE
+    bar.set_label(share if normalise else unit)
     _label_axes(axes, classes)
+    axes.set_xlabel(axes_names[0], fontsize=11)
+    axes.set_ylabel(axes_names[1], fontsize=11)
     total, right = int(matrix.sum()), int(np.trace(matrix))
-    axes.set_title(f"{right / max(total, 1):.1%} of {total:,} samples on the diagonal", fontsize=10)
+    counted = f"{total:,}" if total < MANY else short_count(total)
+    axes.set_title(f"{right / max(total, 1):.1%} of {counted} {unit} on the diagonal", fontsize=10)
     if len(classes) <= MAX_NUMBERS:
         _write_counts(axes, matrix, shades / top)
     return figure
@@ -60,6 +77,14 @@ def most_confused(matrix: np.ndarray, classes: Sequence[str], k: int) -> list[di
         for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
         if wrong[i, j]
     ]
+
+
+def short_count(count: int) -> str:
+    """Write a count in a few characters: 1234 as it is, 12345678 as 12.3M."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= max(size, MANY):
+            return f"{count / size:.3g}{unit}"
+    return str(count)
 
 
 def row_shares(matrix: np.ndarray) -> np.ndarray:
@@ -91,8 +116,6 @@ def _label_axes(axes: Axes, classes: Sequence[str]) -> None:
         for label in axes.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, names, fontsize=size)
-    axes.set_xlabel("Predicted", fontsize=11)
-    axes.set_ylabel("Actual", fontsize=11)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 
@@ -103,4 +126,4 @@ def _write_counts(axes: Axes, matrix: np.ndarray, shades: np.ndarray) -> None:
     size = 9.0 if len(matrix) <= 12 else 6.0
     for (i, j), count in np.ndenumerate(matrix):
         ink = "white" if luminance[i, j] < 0.5 else "#1c1e26"
-        axes.text(j, i, str(count), ha="center", va="center", color=ink, fontsize=size)
+        axes.text(j, i, short_count(int(count)), ha="center", va="center", color=ink, fontsize=size)

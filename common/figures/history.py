@@ -69,7 +69,8 @@ def _panels(rows: Sequence[Mapping[str, float]]) -> Series:
             if slash and split in COLOURS:
                 points = series.setdefault(panel, {}).setdefault(split, [])
                 points.append((row.get("epoch", 0.0), value))
-    shown = [p for p in series if p == "loss" or "valid" in series[p]]
+    # A name of three parts is a detail: of one class, of one threshold.
+    shown = [p for p in series if p == "loss" or ("valid" in series[p] and "/" not in p)]
     shown.sort(key=lambda panel: (panel != "loss", "loss" in panel, panel))
     return {
         panel: {

@@ -29,17 +29,19 @@ def predict_boxes(
     num_workers: int | None = None,
     views: Sequence[str] = ("e",),
     iou: float = 0.55,
-) -> list[tuple[str, Boxes]]:
-    """Return each id of the frame with BOXES `(K, 4)` xyxy pixels of its file, LABELS and SCORES.
+    least: float = 0.0,
+) -> pd.DataFrame:
+    """Return the frame's ids with columns of arrays, most certain first: boxes, labels, scores.
 
-    Every box is returned, however uncertain: drop those under `confidence_of`. Several views or
-    checkpoints are fused (see `fuse`); one view of one checkpoint stays as the detector gave it.
+    Boxes are `(K, 4)` xyxy pixels of the file. Several views or checkpoints are fused (see `fuse`);
+    one view of one checkpoint stays as the detector gave it.
 
     Args:
         frame: columns image_id and path.
         num_workers: reading processes; None = as each checkpoint was trained with.
         views: of every picture, names in `common.inference.boxes.VIEWS`.
         iou: above which boxes of one class are one.
+        least: score from which on a box is returned; see `confidence_of`.
     """
     found: list[list[Boxes]] = []
     sizes: list[tuple[int, int]] = []
@@ -58,7 +60,14 @@ def predict_boxes(
         own[0] if len(own) == 1 else fuse(own, size, iou)
         for own, size in zip(found, sizes, strict=True)
     ]
-    return list(zip(ids, fused, strict=True))
+    kept = [_certain(own, least) for own in fused]
+    columns = {key: [own[key] for own in kept] for key in (BOXES, LABELS, SCORES)}
+    return pd.DataFrame({IMAGE_ID: ids, **columns})
+
+
+def _certain(found: Boxes, least: float) -> Boxes:
+    rows = found[SCORES] >= least
+    return {key: values[rows] for key, values in found.items()}
 
 
 def confidence_of(checkpoints: Sequence[Path]) -> float:

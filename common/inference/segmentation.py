@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor, nn
 
 from common.checkpoints import load_checkpoint
@@ -63,8 +64,8 @@ def predict_masks(
         frame: columns image_id and path.
         num_workers: threads that read pictures; None = as the first checkpoint was trained with.
         views: of test-time augmentation, names in `inference.boxes.VIEWS`; a mean of logits.
-        tile: pixels, a multiple of 32; None: twice the windows of the training, for the larger the
-            tile the smaller the share of its edges, but no more than the picture.
+        tile: pixels, a multiple of 32; None: the windows of the training, or twice as much up to
+            512, for the larger a tile the smaller the share of its edges; no more than the picture.
         step: pixels from one tile to the next; see `predict_tiled`.
     """
     device = find_device()
@@ -76,7 +77,7 @@ def predict_masks(
     for image_id, image in _read_ahead(frame, workers):
         total: Any = 0.0
         for network, config in networks:
-            side, batch_size = _tiles(config, image, tile)
+            side, batch_size = _tiles(config, image, tile, device)
             total += predict_tiled(
                 network, image, mask_probabilities, side, step, None, batch_size, device
             )
@@ -90,11 +91,15 @@ def threshold_of(checkpoints: Sequence[Path]) -> float:
     return float(np.mean([thresholds.get(THRESHOLD, 0.5) for thresholds in kept]))
 
 
-def _tiles(config: Config, image: np.ndarray, tile: int | None) -> tuple[int, int]:
-    """Return the side of the tiles, and how many have the pixels of a batch of the training."""
+def _tiles(
+    config: Config, image: np.ndarray, tile: int | None, device: torch.device
+) -> tuple[int, int]:
+    """Return the side of the tiles, and how many to predict at a time."""
     window = config.data.img_size or max(image.shape[:2])
     whole = -(-max(image.shape[:2]) // MULTIPLE) * MULTIPLE
-    side = tile or min(2 * window, whole)
+    side = tile or min(max(window, min(2 * window, 512)), whole)
+    if device.type == "cpu":  # where batches gain no time, and cost memory
+        return side, 1
     return side, max(config.train.batch_size * window**2 // side**2, 1)
 
 

@@ -61,7 +61,7 @@ def predict_tiled(
     tile: int = 512,
     step: int | None = None,
     margin: int | None = None,
-    batch_size: int = 8,
+    batch_size: int = 1,
     device: torch.device | None = None,
 ) -> np.ndarray:
     """Return the prediction of a whole picture, `(H, W)` or `(C, H, W)` float32.
@@ -73,7 +73,7 @@ def predict_tiled(
         tile: pixels, side of a tile; what a network of stride 32 sees should be a multiple of 32.
         step: pixels from one tile to the next; None: three quarters of a tile.
         margin: pixels at a tile's edges that do not count; None: a sixteenth of a tile.
-        batch_size: tiles at a time.
+        batch_size: tiles at a time; more than one pays on a GPU only.
         device: where the model is; None: the CPU.
     """
     step = max(tile * 3 // 4, 1) if step is None else step

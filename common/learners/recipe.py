@@ -37,7 +37,7 @@ def technique_callbacks(config: Config) -> list[Any]:
         shape = freeze_then(shape, share)
         callbacks.append(Unfreeze(train.freeze_epochs))
     callbacks.append(Schedule(shape))
-    if train.mixup or train.cutmix:
+    if config.task == "classification" and (train.mixup or train.cutmix):
         callbacks.append(Mix(train.mixup, train.cutmix, len(config.classes)))
     if train.accumulate > 1:
         callbacks.append(Accumulate(train.accumulate))

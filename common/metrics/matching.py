@@ -55,7 +55,7 @@ def match_boxes(
     Raises:
         KitError: shapes do not fit, a true box is NaN.
     """
-    true, predicted = _stack("truth", truths), _stack("prediction", boxes)
+    true, predicted = stack_boxes("truth", truths), stack_boxes("prediction", boxes)
     confidence = np.concatenate([np.zeros(0), *(np.asarray(s, np.float64) for s in scores)])
     counts = np.diff(predicted.starts)
     if not np.array_equal([len(s) for s in scores], counts) and len(scores):
@@ -67,14 +67,15 @@ def match_boxes(
     rows, confidence = predicted.rows[order], confidence[order]
     finite = np.isfinite(rows).all(axis=1) & np.isfinite(confidence)
     predicted = Ragged(np.where(finite[:, None], rows, 0), predicted.starts)
-    pairs = _overlapping(predicted, true, thresholds[0])
+    pairs = overlapping_pairs(predicted, true, thresholds[0])
     place = np.arange(len(rows)) - predicted.starts[image]
     hits = _greedy(pairs, place, (len(rows), len(true.rows)), thresholds)
     broken = np.bincount(image[~finite], minlength=len(counts)) > 0
     return Matches(predicted.starts, confidence, hits, np.diff(true.starts), broken)
 
 
-def _stack(name: str, boxes: Sequence[np.ndarray]) -> Ragged:
+def stack_boxes(name: str, boxes: Sequence[np.ndarray]) -> Ragged:
+    """Return boxes of N images as one array; `name` is what an error calls them."""
     arrays = [np.asarray(array, dtype=np.float64) for array in boxes]
     for array in arrays:
         if array.size and (array.ndim != 2 or array.shape[1] != 4):
@@ -83,7 +84,7 @@ def _stack(name: str, boxes: Sequence[np.ndarray]) -> Ragged:
     return Ragged(np.concatenate([np.zeros((0, 4)), *(a.reshape(-1, 4) for a in arrays)]), starts)
 
 
-def _overlapping(predicted: Ragged, true: Ragged, least: float) -> Pairs:
+def overlapping_pairs(predicted: Ragged, true: Ragged, least: float) -> Pairs:
     """Return the pairs of one image with an IoU above `least`, truths ascending in each row."""
     found = [Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     found += [_touching(predicted, true, images) for images in _chunks(predicted, true)]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from common.config import Config
-from common.errors import KitError, did_you_mean
 from common.keys import EMBEDDING, IMAGE, LOGITS
+from common.models.create import create_network
 from common.models.normalise import Normalise
 from common.models.weights import weights_arguments
 
@@ -53,7 +53,7 @@ def make_classifier(config: Config, load_weights: bool = True) -> Classifier:
     values = config.model
     weights = weights_arguments(values.name, values.weights if load_weights else "none")
     arguments = {"num_classes": len(config.classes), "drop_rate": values.drop_rate}
-    body = _create(values.name, {**arguments, **values.arguments, **weights})
+    body = create_network(values.name, {**arguments, **values.arguments, **weights})
     data = timm.data.resolve_data_config({}, model=body)
     preprocessing = {key: data[key] for key in ("mean", "std", "interpolation")}
     model = Classifier(body, {**preprocessing, "img_size": config.data.img_size})
@@ -61,22 +61,3 @@ def make_classifier(config: Config, load_weights: bool = True) -> Classifier:
         model.channels_last = True
         model.to(memory_format=torch.channels_last)
     return model
-
-
-def _create(name: str, arguments: dict[str, Any]) -> Any:
-    if not timm.is_model(name):
-        raise KitError(f"unknown model.name '{name}'; {did_you_mean(name, timm.list_models())}")
-    try:
-        return timm.create_model(name, **arguments)
-    except (OSError, RuntimeError) as error:
-        if not arguments["pretrained"]:
-            raise
-        raise KitError(
-            f"expected to load pretrained weights of {name}, got: {_first_line(error)}; put the "
-            f"file '{name}.safetensors' into a folder named by KIT_WEIGHTS, attach it as a Kaggle "
-            "input, or set model.weights to its path or to 'none'"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -34,7 +34,9 @@ class Pyramid(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return the maps."""
-        maps = OrderedDict((str(place), value) for place, value in enumerate(self.body(image)))
+        channels = self.body.feature_info.channels()
+        found = (_channels_first(*pair) for pair in zip(self.body(image), channels, strict=True))
+        maps = OrderedDict((str(place), value) for place, value in enumerate(found))
         return list(self.fpn(maps).values())
 
 
@@ -63,3 +65,8 @@ def create_body(name: str, strides: Sequence[int], arguments: Mapping[str, Any])
     places = [len(found) - 1 - found[::-1].index(stride) for stride in strides]
     indices = [probe.feature_info.out_indices[place] for place in places]
     return create_network(name, {**arguments, "features_only": True, "out_indices": indices})
+
+
+def _channels_first(value: Tensor, channels: int) -> Tensor:
+    """Return `(N, C, H, W)`; timm's Swin gives its features as `(N, H, W, C)`."""
+    return value if value.shape[1] == channels else value.permute(0, 3, 1, 2)

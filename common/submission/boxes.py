@@ -58,9 +58,7 @@ def format_boxes(
     return text
 
 
-def parse_boxes(
-    text: str, with_labels: bool = False, names: Sequence[str] = ()
-) -> dict[str, Any]:
+def parse_boxes(text: str, with_labels: bool = False, names: Sequence[str] = ()) -> dict[str, Any]:
     """Return what `format_boxes` wrote: BOXES `(K, 4)` xyxy, SCORES `(K,)` and maybe LABELS.
 
     Raises:

@@ -19,16 +19,17 @@ BASE = Config(
     train=TrainConfig(epochs=40, batch_size=16, lr=1e-3, schedule="one_cycle", ema_decay=0.999),
 )
 
-# A tiny encoder from random weights; two CPU minutes on the demo data.
+# A tiny network from random weights; two CPU minutes on the demo data.
 DEMO = BASE.model_copy(
     update={
         "data.img_size": 256,
-        "model.name": "test_resnet",
+        "model.name": "test_byobnet",
         "model.weights": "none",
+        "model.decoder_arguments": {"decoder_channels": (32, 24, 16, 12, 8)},
         "model.channels_last": True,
-        "train.epochs": 12,
-        "train.batch_size": 8,
-        "train.lr": 3e-3,
+        "train.epochs": 8,
+        "train.batch_size": 4,
+        "train.lr": 1e-2,
         "train.ema_decay": 0,
     }
 )

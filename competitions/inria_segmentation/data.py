@@ -22,6 +22,7 @@ IMAGES, MASKS, TEST = Path("train/images"), Path("train/gt"), Path("test/images"
 SUFFIX = ".tif"
 NAME = re.compile(r"(?P<city>[a-z]+(-[a-z]+)*)(?P<number>[1-9]\d?)\.tif")
 VALIDATION, LAST = 5, 36  # images 1-5 of every city validate, 6-36 train
+SUBMISSION = "submission.zip"  # of a mask per test image, under its name
 HOW_TO_GET = (
     "name the data folder with --data DIR or KIT_DATA, fetch it from "
     "project.inria.fr/aerialimagelabeling, or write demo data: kit demo inria_segmentation"
@@ -54,9 +55,12 @@ def read_test(data_dir: Path) -> pd.DataFrame:
 
 def check_submission(file: Path, data_dir: Path) -> list[Finding]:
     """Return all that is wrong with a zip of masks; an empty list means valid."""
-    frame = read_test(data_dir)
-    sizes = {name: _size(path) for name, path in zip(frame[IMAGE_ID], frame[PATH], strict=True)}
-    return check_mask_zip(file, sizes)
+    return check_mask_zip(file, image_sizes(read_test(data_dir)))
+
+
+def image_sizes(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Return height and width of each image by its id, from the files' headers."""
+    return {name: _size(path) for name, path in zip(frame[IMAGE_ID], frame[PATH], strict=True)}
 
 
 def official_folds(numbers: np.ndarray, n_folds: int) -> np.ndarray:

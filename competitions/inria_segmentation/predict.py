@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.inference.segmentation import predict_masks, threshold_of
 from common.submission.masks import write_mask_zip
-from competitions.inria_segmentation.data import read_test, test_sizes
+from competitions.inria_segmentation.data import image_sizes, read_test
 
 
 def predict(checkpoints: Sequence[Path], data_dir: Path, out: Path) -> Path:
@@ -13,4 +13,4 @@ def predict(checkpoints: Sequence[Path], data_dir: Path, out: Path) -> Path:
     frame, threshold = read_test(data_dir), threshold_of(checkpoints)
     probabilities = predict_masks(checkpoints, frame)
     masks = ((image_id, found >= threshold) for image_id, found in probabilities)
-    return write_mask_zip(masks, out, test_sizes(frame))
+    return write_mask_zip(masks, out, image_sizes(frame))

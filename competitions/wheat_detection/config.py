@@ -28,9 +28,18 @@ DEMO = BASE.model_copy(
         "data.img_size": 256,
         "model.name": "resnet10t",
         "model.weights": "none",
-        "train.epochs": 12,
-        "train.batch_size": 8,
-        "train.lr": 2e-3,
+        "model.arguments": {"channels": (16, 32, 64, 128), "stem_width": 16},
+        "model.decoder_arguments": {
+            "fpn_channels": 64,
+            "num_convs": 2,
+            "strides": (8, 16),  # heads are 15 to 40 pixels long
+            "extra_levels": False,
+        },
+        "model.channels_last": True,
+        "train.epochs": 28,
+        "train.batch_size": 4,
+        "train.lr": 3e-3,
+        "train.clip_norm": 2,  # without it such a rate throws the training back
         "train.ema_decay": 0,
     }
 )

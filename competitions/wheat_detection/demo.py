@@ -20,7 +20,7 @@ from competitions.wheat_detection.heads import model_head
 from competitions.wheat_detection.looks import LOOKS
 
 BARE = 0.05  # share of the training pictures that show no wheat, more than the competition's 0.014
-MODELS = 24  # heads per source, which return turned, stretched and in other colours
+MODELS = 12  # heads per source, which return turned, stretched and in other colours
 QUALITY = 88  # of the JPEGs
 THREADS = 2  # pictures drawn at a time
 NO_BOX = "1.0 0 0 50 50"  # what the sample submission predicts for every picture

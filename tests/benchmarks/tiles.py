@@ -7,7 +7,6 @@ The model's own time is next to nothing in the first row, so that what is left i
 import os
 
 os.environ.update(NO_ALBUMENTATIONS_UPDATE="1")
-import resource
 import sys
 import tempfile
 import time
@@ -39,8 +38,9 @@ class Red(nn.Module):
 
 
 def peak() -> float:
-    """Return the most memory that this process ever held, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    """Return the most memory that this process ever held, in GB, libraries included."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
 
 
 def write_picture(folder: Path) -> Path:
@@ -54,7 +54,7 @@ def write_picture(folder: Path) -> Path:
 def measure(name: str, path: Path, model: nn.Module) -> None:
     """Print time and peak memory of one prediction."""
     started = time.perf_counter()
-    result = predict_tiled(model, open_picture(path), mask_probabilities, 512, batch_size=4)
+    result = predict_tiled(model, open_picture(path), mask_probabilities, 512)
     seconds = time.perf_counter() - started
     print(f"{name:24} {seconds:7.1f} s, peak so far {peak():.2f} GB, result {result.shape}")
 
@@ -77,7 +77,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     if os.environ.get("PICTURE"):  # a process of its own, whose peak has seen no picture whole
         picture = Path(os.environ["PICTURE"])
-        print(f"before anything: {peak():.2f} GB")
+        print(f"libraries alone: {peak():.2f} GB")
         measure("tiling alone", picture, Red().eval())
         config = Config(
             competition="x",

@@ -15,7 +15,7 @@ from common.errors import KitError
 from common.inference import detection
 from common.inference.boxes import VIEWS, fuse
 from common.inference.detection import confidence_of, predict_boxes
-from common.keys import BOXES, IMAGE, LABELS, SCORES
+from common.keys import BOXES, IMAGE, IMAGE_ID, LABELS, SCORES
 from common.models.detector import make_detector
 
 SIZES = [(96, 64), (64, 64), (50, 80), (120, 90), (64, 40)]  # width, height
@@ -82,8 +82,8 @@ def test_a_right_detector_is_right_in_pixels_of_the_file(
 ) -> None:
     checkpoints = [write_checkpoint(tmp_path / f"{s}.pt", img_size=s) for s in img_sizes]
     found = predict_boxes(checkpoints, drawn, views=views)
-    assert [image_id for image_id, _ in found] == drawn.image_id.tolist()
-    for (_, prediction), truth in zip(found, drawn.truth, strict=True):
+    assert found.image_id.tolist() == drawn.image_id.tolist()
+    for prediction, truth in zip(found.to_dict("records"), drawn.truth, strict=True):
         assert prediction[BOXES].shape == (1, 4)
         np.testing.assert_allclose(prediction[BOXES][0], truth, atol=1.6)
         assert prediction[LABELS].tolist() == [1]
@@ -96,13 +96,13 @@ def test_one_view_of_one_checkpoint_is_the_model_itself(drawn, tmp_path) -> None
     config = Config.model_validate(content["config"])
     model = make_detector(config)
     model.load_state_dict(content["weights"])
-    found = iter(predict_boxes([path], drawn, num_workers=0))
+    found = iter(predict_boxes([path], drawn, num_workers=0).to_dict("records"))
     for batch in predict_box_loader(drawn, config):
         with torch.inference_mode():
             outputs = model.eval()(batch)
         for boxes, scores in zip(outputs[BOXES], outputs[SCORES], strict=True):
-            image_id, prediction = next(found)
-            width, height = SIZES[int(image_id[1:])]
+            prediction = next(found)
+            width, height = SIZES[int(prediction[IMAGE_ID][1:])]
             expected = boxes.numpy() * np.array((width / 64, height / 64) * 2)
             np.testing.assert_allclose(prediction[BOXES], expected, rtol=1e-5)
             assert prediction[SCORES].tolist() == scores.tolist()
@@ -112,12 +112,21 @@ def test_one_view_of_one_checkpoint_is_the_model_itself(drawn, tmp_path) -> None
 def test_several_checkpoints_are_fused_in_pixels_of_the_file(drawn, tmp_path) -> None:
     paths = [write_checkpoint(tmp_path / f"{seed}.pt", seed, 64 + 32 * seed) for seed in (0, 1)]
     alone = [predict_boxes([path], drawn) for path in paths]
-    for row, (image_id, found) in enumerate(predict_boxes(paths, drawn, iou=0.4)):
-        assert image_id == drawn.image_id[row]
-        expected = fuse([one[row][1] for one in alone], SIZES[row], 0.4)
+    for row, found in enumerate(predict_boxes(paths, drawn, iou=0.4).to_dict("records")):
+        assert found[IMAGE_ID] == drawn.image_id[row]
+        expected = fuse([one.iloc[row].to_dict() for one in alone], SIZES[row], 0.4)
         for key in (BOXES, LABELS, SCORES):
             np.testing.assert_allclose(found[key], expected[key], rtol=1e-6)
         assert len(found[SCORES]) > 0
+
+
+def test_uncertain_boxes_are_left_out(drawn, tmp_path) -> None:
+    path = write_checkpoint(tmp_path / "a.pt")
+    everything = predict_boxes([path], drawn)
+    cut = float(np.median(np.concatenate(everything[SCORES].to_list())))
+    kept = predict_boxes([path], drawn, least=cut)
+    for before, after in zip(everything[SCORES], kept[SCORES], strict=True):
+        np.testing.assert_array_equal(after, before[before >= cut])
 
 
 def test_the_confidence_is_the_mean_of_the_runs(tmp_path) -> None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from torchvision.models.detection.image_list import ImageList
 
 from common.config import Config, DataConfig, ModelConfig
 from common.errors import KitError
@@ -19,6 +20,7 @@ from common.keys import (
 from common.models.detector import make_detector
 
 KINDS = ("fcos", "retinanet")
+NAMES = ("classification", "bbox_regression", "bbox_ctrness")  # torchvision's, in our order
 SMALL = {"fpn_channels": 64, "num_convs": 1, "extra_levels": False}
 
 
@@ -77,22 +79,51 @@ def test_a_picture_has_the_loss_and_boxes_it_has_alone(kind, extra_levels) -> No
         torch.testing.assert_close(together[SCORES][row], alone[SCORES][0], rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_loss_is_torchvisions_own(kind) -> None:
-    """One picture: torchvision's sum over the batch, divided by the positives, is the same."""
-    model = detector_of(kind).eval()
-    batch = batch_of([5])
+def torchvision_losses(model, batch: dict) -> list[torch.Tensor]:
+    """What torchvision itself says of a batch of 64 x 64."""
     network = model.network
     maps = network.backbone(model.normalise(batch[IMAGE]))
-    raw = network.head(maps)
-    sizes = torchvision.models.detection.image_list.ImageList(batch[IMAGE].float(), [(64, 64)])
-    anchors = network.anchor_generator(sizes, maps)
-    counts = ([64, 16, 4],) if kind == "fcos" else ()
-    targets = [{"boxes": batch[BOXES][0], "labels": batch[LABELS][0]}]
-    theirs = network.compute_loss(targets, raw, anchors, *counts)
-    ours = model(batch)
-    torch.testing.assert_close(ours[LOSS_CLASSES][0], theirs["classification"])
-    torch.testing.assert_close(ours[LOSS_BOXES][0], theirs["bbox_regression"])
+    shapes = [(64, 64)] * len(batch[IMAGE])
+    anchors = network.anchor_generator(ImageList(batch[IMAGE].float(), shapes), maps)
+    targets = [
+        {"boxes": boxes, "labels": labels}
+        for boxes, labels in zip(batch[BOXES], batch[LABELS], strict=True)
+    ]
+    counts = ([64, 16, 4],) if LOSS_CENTRES in model({**batch}) else ()
+    found = network.compute_loss(targets, network.head(maps), anchors, *counts)
+    return [found[name] for name in NAMES if name in found]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_before_training_the_loss_is_that_of_torchvision_per_picture(kind) -> None:
+    model = detector_of(kind).eval()
+    batch = batch_of([5])
+    ours = losses(model(batch)).values()
+    torch.testing.assert_close([v[0] for v in ours], torchvision_losses(model, batch))
+
+
+def test_the_mean_of_the_first_training_batch_is_torchvisions_loss_of_the_batch() -> None:
+    model = detector_of().eval()
+    batch = batch_of([5, 0, 2])
+    theirs = torchvision_losses(model, batch)
+    for module in model.modules():  # all but the statistics of batch normalisation
+        module.training = not isinstance(module, nn.BatchNorm2d)
+    ours = losses(model(batch)).values()
+    torch.testing.assert_close([value.mean() for value in ours], theirs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_modes_measure_alike_once_trained(kind) -> None:
+    model = detector_of(kind)
+    batch = batch_of([5, 0, 2])
+    model.train()(batch)
+    assert model.positives > 1
+    model.eval()
+    expected = losses(model(batch))
+    for module in model.modules():
+        module.training = not isinstance(module, nn.BatchNorm2d)
+    for key, value in losses(model(batch)).items():  # the same batch leaves the mean as it is
+        torch.testing.assert_close(value, expected[key], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -215,6 +246,15 @@ def test_other_networks_and_strides_work(name: str) -> None:
     model = detector_of(name=name, strides=(4, 8, 16))
     assert model.network.backbone.levels == [4, 8, 16]
     assert all(value.isfinite().all() for value in losses(model(batch_of([2, 1]))).values())
+
+
+def test_features_that_end_in_channels_are_turned() -> None:
+    small = {"embed_dim": 16, "depths": (1, 1, 1, 1), "num_heads": (1, 2, 4, 8), "img_size": 64}
+    config = config_of(name="swin_tiny_patch4_window7_224")
+    model = make_detector(config.model_copy(update={"model.arguments": small})).eval()
+    image = batch_of([0])[IMAGE].float()
+    maps = model.network.backbone(image)
+    assert [tuple(value.shape) for value in maps] == [(1, 64, s, s) for s in (8, 4, 2)]
 
 
 def test_channels_last_changes_no_loss() -> None:

@@ -1,18 +1,54 @@
 """Looks at the validation: each answers one question with one picture, and is named in `LOOKS`."""
 
 from common.callbacks.looks.base import Look
+from common.callbacks.looks.box_breakdown import BoxBreakdown
+from common.callbacks.looks.box_confusion import BoxConfusion
+from common.callbacks.looks.box_curves import BoxCurves
+from common.callbacks.looks.box_distribution import BoxDistribution
 from common.callbacks.looks.box_predictions import BoxPredictions
+from common.callbacks.looks.breakdown import Breakdown
 from common.callbacks.looks.confusion import Confusion
+from common.callbacks.looks.curves import ClassCurves
+from common.callbacks.looks.distribution import ClassDistribution
+from common.callbacks.looks.gradients import Gradients
+from common.callbacks.looks.mask_confusion import MaskConfusion
+from common.callbacks.looks.mask_curves import MaskCurves
+from common.callbacks.looks.mask_distribution import MaskDistribution
 from common.callbacks.looks.mask_predictions import MaskPredictions
 from common.callbacks.looks.predictions import ClassPredictions
+from common.callbacks.looks.timing import Timing
 from common.config import Config
 from common.errors import KitError, did_you_mean
 from common.loggers.base import Logger
 
 LOOKS: dict[str, dict[str, type[Look]]] = {
-    "classification": {"confusion": Confusion, "predictions": ClassPredictions},
-    "segmentation": {"predictions": MaskPredictions},
-    "detection": {"predictions": BoxPredictions},
+    "classification": {
+        "confusion": Confusion,
+        "curves": ClassCurves,
+        "distribution": ClassDistribution,
+        "breakdown": Breakdown,
+        "predictions": ClassPredictions,
+        "gradients": Gradients,
+        "timing": Timing,
+    },
+    "segmentation": {
+        "confusion": MaskConfusion,
+        "curves": MaskCurves,
+        "distribution": MaskDistribution,
+        "breakdown": Breakdown,
+        "predictions": MaskPredictions,
+        "gradients": Gradients,
+        "timing": Timing,
+    },
+    "detection": {
+        "confusion": BoxConfusion,
+        "curves": BoxCurves,
+        "distribution": BoxDistribution,
+        "breakdown": BoxBreakdown,
+        "predictions": BoxPredictions,
+        "gradients": Gradients,
+        "timing": Timing,
+    },
 }
 
 

@@ -33,13 +33,17 @@ class Look(Callback):
         try:
             self.look(self.learn.evaluation)
         except Exception as error:
-            if self.config.log.strict:
-                raise
-            self.failed = True
-            name = type(self).__name__
-            print(f"warning: look {name} failed and is left out: {error!r}", file=sys.stderr)
+            self.give_up(error)
         finally:
             restore_random_state(state)
+
+    def give_up(self, error: Exception) -> None:
+        """Leave the look out from now on and say so, or raise the error where that is wanted."""
+        if self.config.log.strict:
+            raise error
+        self.failed = True
+        name = type(self).__name__
+        print(f"warning: look {name} failed and is left out: {error!r}", file=sys.stderr)
 
     @property
     def moment(self) -> dict[str, Any]:

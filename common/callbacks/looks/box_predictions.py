@@ -9,7 +9,7 @@ from common.evaluation import Evaluation
 from common.figures.grid import thumbnail
 from common.figures.overlay import FOUND, TRUTH, draw_boxes, side_by_side
 from common.keys import BOXES, LABELS, PREDICTION, SCORES, TARGET
-from common.metrics.detection import per_image_scores, tune_confidence
+from common.metrics.detection import per_image_scores, separate_classes, tune_confidence
 
 
 class BoxPredictions(Predictions):
@@ -17,8 +17,15 @@ class BoxPredictions(Predictions):
 
     def look(self, evaluation: Evaluation) -> None:
         """Log the table and a picture of its images."""
-        self.confidence = tune_confidence(evaluation[TARGET], evaluation[PREDICTION])[0]
+        apart = [separate_classes(evaluation[key]) for key in (TARGET, PREDICTION)]
+        self.confidence = tune_confidence(*apart)[0]
         super().look(evaluation)
+
+    def worst(self, evaluation: Evaluation) -> np.ndarray:
+        """Return the rows with the lowest score; the loss would prefer those with many boxes."""
+        found = [self._found(evaluation, row) for row in range(len(evaluation))]
+        scores = per_image_scores(evaluation[TARGET], found)
+        return np.argsort(scores, kind="stable")[: self.half(len(evaluation))]
 
     def picture(self, evaluation: Evaluation, row: int, image: np.ndarray) -> np.ndarray:
         """Return the truth on the left, what was found on the right."""

@@ -1,23 +1,69 @@
 """Which classes are taken for which?"""
 
-from common.callbacks.looks.base import Look
+from collections.abc import Sequence
+
+import numpy as np
+
+from common.callbacks.looks.label_mistakes import LabelMistakes
+from common.callbacks.looks.mistakes import Cell, Mistakes
 from common.evaluation import Evaluation
 from common.figures.confusion import confusion_figure, most_confused
 from common.keys import PREDICTION, TARGET
 from common.metrics.classification import confusion_matrix
 
+PAIRS = 6  # in the table of mistakes
 
-class Confusion(Look):
-    """Confusion matrix of a single-label classifier, as counts and by row, and its worst pairs."""
+
+class ConfusionMatrix(Mistakes):
+    """The confusion matrix, as counts and by row, and its worst pairs; sons say what is counted."""
+
+    unit = "samples"
+    axes_names = ("Predicted", "Actual")
+    background = False  # the last class is none
 
     def look(self, evaluation: Evaluation) -> None:
         """Log two figures and a table."""
-        target, prediction = evaluation[TARGET], evaluation[PREDICTION]
-        if target.ndim > 1:
-            return  # several labels per image have no single matrix
-        classes = self.config.classes
-        matrix = confusion_matrix(target, prediction.argmax(1), len(classes))
+        names, matrix = self.names(), self.matrix(evaluation)
         for name, normalise in (("confusion", True), ("confusion_counts", False)):
-            figure = confusion_figure(matrix, classes, normalise=normalise)
+            options = self.unit, self.axes_names, self.background
+            figure = confusion_figure(matrix, names, normalise, *options)
             self.logger.figure(f"valid/{name}", figure, **self.moment)
-        self.logger.table("valid/most_confused", most_confused(matrix, classes, 10), **self.moment)
+        places, rows = {name: place for place, name in enumerate(names)}, []
+        for pair in most_confused(matrix, names, PAIRS):
+            cell = places[pair["actual"]], places[pair["predicted"]]
+            rows.append(self.mistake(evaluation, pair, cell, self.examples(evaluation, cell)))
+        self.logger.table("valid/most_confused", rows, **self.moment)
+
+    def names(self) -> Sequence[str]:
+        """Return the names of the matrix's rows and columns."""
+        return self.config.classes
+
+    def matrix(self, evaluation: Evaluation) -> np.ndarray:
+        """Return the `(C, C)` counts."""
+        raise TypeError(f"{type(self).__name__} does not say what it counts")
+
+    def examples(self, evaluation: Evaluation, cell: Cell) -> np.ndarray:
+        """Return the rows of the evaluation that show a cell best, best first."""
+        raise TypeError(f"{type(self).__name__} does not say what shows a mistake")
+
+
+class Confusion(LabelMistakes, ConfusionMatrix):
+    """Classes of images; where images have several labels, the fate of each label."""
+
+    def look(self, evaluation: Evaluation) -> None:
+        """Log the matrix, or four numbers per label, and the worst mistakes."""
+        if self.config.multilabel:
+            self.look_at_labels(evaluation)
+        else:
+            super().look(evaluation)
+
+    def matrix(self, evaluation: Evaluation) -> np.ndarray:
+        """Return the `(C, C)` counts of images."""
+        target, prediction = evaluation[TARGET], evaluation[PREDICTION]
+        return confusion_matrix(target, prediction, len(self.config.classes))
+
+    def examples(self, evaluation: Evaluation, cell: Cell) -> np.ndarray:
+        """Return the rows of a cell, the most certain first."""
+        target, prediction = evaluation[TARGET], evaluation[PREDICTION]
+        rows = np.flatnonzero((target == cell[0]) & (prediction.argmax(1) == cell[1]))
+        return rows[np.argsort(-prediction[rows, cell[1]], kind="stable")]

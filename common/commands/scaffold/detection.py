@@ -57,7 +57,7 @@ def make_files(name: str, data: Path) -> tuple[dict[str, str], list[str]]:
         "imports": ", ".join(["attach_boxes", *(word for word in known if word in boxes)]),
         "import_xywh": "from common.data.boxes import xywh_to_xyxy\n" if "xywh" in boxes else "",
         "import_labels": ", check_labels" if several else "",
-        "metric": "coco_map_50" if several else "tuned_wheat_score",
+        "metric": "coco_map_50" if several else "cross_tuned_wheat_score",
         "watch": '("coco_map",)',
         "attach": fill("detection", "attach_labels.py" if several else "attach.py", vars(layout)),
         "least": "" if several else ", least=confidence_of(checkpoints)",
