@@ -93,6 +93,9 @@ class LogConfig(Values):
     every: int = Field(10, ge=1)  # steps whose scalars are averaged into one point
     gradients_every: int = Field(50, ge=0)  # steps between looks at gradients; 0 = off
     k: int = Field(16, ge=1)  # samples shown in tables of samples
+    rank_by: str = "loss"  # what makes a sample best or worst: loss, one of its terms, or for
+    # segmentation iou, for detection score (training samples, unpredicted: the loss)
+    cam_class: str = ""  # class whose activation maps are shown; empty: predicted and true one
     breakdown: tuple[str, ...] = ()  # columns of the frame; a score for each value, a*b crosses two
     strict: bool = False  # True: a failing logger stops the run; False: it is dropped, loudly
 

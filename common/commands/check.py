@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -27,7 +28,7 @@ def check_data(name: str, given: Path | None) -> None:
         print(f"warning: {warning.message}")
 
 
-def _count_classes(train: pd.DataFrame, config: Config) -> dict[str, int]:
+def _count_classes(train: pd.DataFrame, config: Config) -> dict[Any, int]:
     """Return how often each class occurs: images, or boxes and images without any."""
     if config.multilabel:
         return {name: int(train[name].sum()) for name in config.classes}

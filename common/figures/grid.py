@@ -70,7 +70,7 @@ def sample_grid(
             f"expected as many titles as images and at least one, "
             f"got {len(images)} images and {len(titles)} titles"
         )
-    images = [_enlarge(check_image(image, f"image {i}")) for i, image in enumerate(images)]
+    images = [enlarge(check_image(image, f"image {i}")) for i, image in enumerate(images)]
     columns = max(1, min(columns, len(images)))
     width = max(MIN_CELL, *(image.shape[1] for image in images))
     lines = [_wrap(title, width) for title in titles]
@@ -127,23 +127,25 @@ def _encode(image: np.ndarray, suffix: str, options: list[int]) -> bytes:
     return data.tobytes()
 
 
-def _enlarge(image: np.ndarray) -> np.ndarray:
+def enlarge(image: np.ndarray) -> np.ndarray:
+    """Repeat the pixels of a tiny picture a whole number of times, up to a cell's size."""
     factor = max(1, MIN_CELL // max(image.shape[:2]))
     return image.repeat(factor, 0).repeat(factor, 1) if factor > 1 else image
 
 
 @lru_cache
-def _font() -> ImageFont.FreeTypeFont:
+def font(size: int = TITLE_SIZE) -> ImageFont.FreeTypeFont:
+    """Return the font of titles, `size` pixels high."""
     # The font that matplotlib ships: on every machine, and it has arrows and accents.
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), TITLE_SIZE)
+    return ImageFont.truetype(str(path), size)
 
 
 def _wrap(title: str, width: int) -> list[str]:
     lines: list[str] = []
     for part in filter(None, title.replace("\n", " | ").split(" | ")):
         joined = f"{lines[-1]} | {part}" if lines else part
-        if lines and _font().getlength(joined) <= width:
+        if lines and font().getlength(joined) <= width:
             lines[-1] = joined
         else:
             lines.append(_shorten(part, width))
@@ -153,9 +155,9 @@ def _wrap(title: str, width: int) -> list[str]:
 
 
 def _shorten(text: str, width: int) -> str:
-    if _font().getlength(text) <= width:
+    if font().getlength(text) <= width:
         return text
-    while text and _font().getlength(text + "…") > width:
+    while text and font().getlength(text + "…") > width:
         text = text[:-1]
     return text + "…"
 
@@ -169,5 +171,5 @@ def _write_titles(
     for i, wrapped in enumerate(lines):
         left, top = GAP + i % columns * (width + GAP), GAP + i // columns * (height + GAP)
         for j, line in enumerate(wrapped):
-            draw.text((left, top + j * (TITLE_SIZE + 4)), line, fill=INK, font=_font())
+            draw.text((left, top + j * (TITLE_SIZE + 4)), line, fill=INK, font=font())
     return np.asarray(picture).copy()

@@ -25,6 +25,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.normalise = Normalise(preprocessing["mean"], preprocessing["std"])
         self.body = body
+        self.features = nn.Identity()  # what a hook on it sees are the last spatial features
         self.preprocessing = dict(preprocessing)
         self.channels_last = False
 
@@ -33,7 +34,8 @@ class Classifier(nn.Module):
         image = self.normalise(batch[IMAGE])
         if self.channels_last:
             image = image.contiguous(memory_format=torch.channels_last)
-        embedding = self.body.forward_head(self.body.forward_features(image), pre_logits=True)
+        features = self.features(self.body.forward_features(image))
+        embedding = self.body.forward_head(features, pre_logits=True)
         return {LOGITS: self.body.get_classifier()(embedding), EMBEDDING: embedding}
 
     def groups(self) -> list[list[nn.Parameter]]:

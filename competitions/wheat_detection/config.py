@@ -36,7 +36,7 @@ DEMO = BASE.model_copy(
             "extra_levels": False,
         },
         "model.channels_last": True,
-        "train.epochs": 28,
+        "train.epochs": 18,
         "train.batch_size": 4,
         "train.lr": 3e-3,
         "train.clip_norm": 2,  # without it such a rate throws the training back

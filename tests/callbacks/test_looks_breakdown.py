@@ -28,7 +28,7 @@ METRICS = {"classification": "accuracy", "segmentation": "iou", "detection": "wh
 DECODERS = {
     "classification": {},
     "segmentation": {"decoder_channels": [16, 12, 8, 8, 4]},
-    "detection": {"fpn_channels": 16, "num_convs": 1, "extra_levels": False},
+    "detection": {"fpn_channels": 64, "num_convs": 1, "extra_levels": False},
 }
 
 

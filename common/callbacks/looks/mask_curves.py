@@ -3,7 +3,7 @@
 import numpy as np
 
 from common.callbacks.looks.curves import Curves
-from common.callbacks.looks.mask_confusion import BACKGROUND, pixel_tables
+from common.callbacks.looks.mask_confusion import pixel_tables
 from common.evaluation import Evaluation
 from common.figures.breakdown import pairs_figure
 from common.keys import PREDICTION
@@ -38,7 +38,7 @@ class MaskCurves(Curves):
             "recall": _share(hits, table.sum(1)),
             "iou": class_iou(table),
         }
-        names = self.config.classes if len(table) > 1 else (BACKGROUND, *self.config.classes)
+        names = self.config.classes
         rows: list[dict[str, str | int | float]] = []
         for place in np.argsort(parts["iou"], kind="stable"):  # NaN last
             scores = {part: float(values[place]) for part, values in parts.items()}

@@ -167,12 +167,13 @@ def judge(seconds: dict[str, float], config: Config) -> tuple[str, str]:
         return "input", f"input-bound: {share['data']:.0%} of training waits for images; {remedy}"
     if share["copy"] > 0.15:
         return "copy", f"copy-bound: {share['copy']:.0%} of training copies batches; {COPY}"
-    if share["logging"] > 0.15:
+    if share["logging"] > 0.15 and seconds["logging"] > NOTICED:
         return "logging", f"logging and looks take {share['logging']:.0%} of training; {LOGGING}"
     computing = sum(share[part] for part in ("forward", "loss", "backward", "optimiser"))
     return "compute", f"compute-bound: {computing:.0%} of training is the network's"
 
 
+NOTICED = 10.0  # seconds an epoch below which nobody minds logging
 CACHE = "more data.num_workers, data.cache=true or a smaller data.img_size"
 COPY = "a smaller data.img_size"
 LOGGING = "name fewer log.looks, or raise log.every"

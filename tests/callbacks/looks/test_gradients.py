@@ -194,13 +194,13 @@ def test_some_weights_tell_the_size_of_an_update():
 def test_gradients_are_unscaled_whole_and_before_clipping(looked):
     still = {"epochs": 1, "lr": 1e-12}  # the weights stay, so that the gradients can be compared
     none = lambda body: None  # noqa: E731
-    plain, _ = looked("test_vit", **still)
-    clipped, _ = looked("test_vit", none, GradientClip(1e-3), **still)
+    plain, _ = looked("test_convnext", **still)
+    clipped, _ = looked("test_convnext", none, GradientClip(1e-3), **still)
     np.testing.assert_allclose(clipped.past[0], plain.past[0], rtol=1e-5)
-    half, _ = looked("test_vit", none, HalfPrecision("fp16"), **still)
+    half, _ = looked("test_convnext", none, HalfPrecision("fp16"), **still)
     at = [plain.past[1].index(step) for step in half.past[1]]
     np.testing.assert_allclose(half.past[0], plain.past[0][:, at], rtol=0.05, atol=1e-3)
-    pairs, _ = looked("test_vit", none, Accumulate(2), **still)
+    pairs, _ = looked("test_convnext", none, Accumulate(2), **still)
     assert pairs.past[1] == [2, 3]  # a group's last batch each
     np.testing.assert_allclose(pairs.past[0][:, 1], plain.past[0][:, 1], rtol=1e-3)
 

@@ -148,7 +148,8 @@ def test_the_verdict_follows_the_largest_remediable_share(config):
         ({"forward": 5, "backward": 5, "data": 1, "validation": 90}, "compute"),
         ({"forward": 1, "data": 9}, "input"),
         ({"forward": 2, "copy": 1}, "copy"),
-        ({"backward": 2, "logging": 1}, "logging"),
+        ({"backward": 80, "logging": 20}, "logging"),
+        ({"backward": 0.8, "logging": 0.2}, "compute"),
         ({}, "compute"),
     ):
         assert judge(none | changed, config)[0] == kind
