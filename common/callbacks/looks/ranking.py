@@ -23,9 +23,7 @@ class Ranked(NamedTuple):
 
     badness: np.ndarray  # (N,) float64, larger is worse; not finite: apart
     loss: np.ndarray  # (N,) float64, decides between equals
-    number: (
-        np.ndarray
-    )  # (N,) int64, index of a sample, place of a batch; decides between equals of one loss
+    number: np.ndarray  # (N,) int64, decides next: index of a sample, place of a batch
 
     def take(self, rows: np.ndarray) -> "Ranked":
         """Return some of them."""
