@@ -78,7 +78,10 @@ class TrainConfig(Values):
     label_smoothing: float = Field(0.0, ge=0, lt=1)  # share of the target spread over classes
     seed: int = Field(42, ge=0)  # the one seed: folds, weights, order, augmentation
     deterministic: bool = False  # bit-identical runs on one device, somewhat slower
-    time_limit: float = Field(0, ge=0)  # seconds after which training saves and stops; 0 = none
+    save_minutes: float = Field(10, ge=0)  # between saves within an epoch; 0 = at its end only
+    time_limit: float = Field(0, ge=0)  # hours from the start of the process by which training
+    # has saved and stopped, less than a session has; 0 = none
+    halve_batch: bool = False  # device out of memory: half the batch, twice the accumulation, go on
 
 
 class LogConfig(Values):

@@ -34,12 +34,9 @@ class Record(Callback):
         self.first = [optimiser_values(group) for group in self.groups]
         scaler = getattr(self.learn, "scaler", None)
         scaled = scaler is not None and scaler.is_enabled()
+        self.history = []
+        self.total, self.count, self.skipped = self._nothing(), 0, 0
         self.scaling = [cb for cb in self.learn.cbs if scaled and isinstance(cb, HalfPrecision)]
-
-    def before_train(self) -> None:
-        self.skipped = sum(amp.skipped_steps for amp in self.scaling)
-        # A 0-d tensor on the device: adding to it does not wait for the step.
-        self.total, self.count = torch.zeros((), device=self.learn.device), 0
 
     def after_batch(self) -> None:
         learn = self.learn
@@ -63,9 +60,33 @@ class Record(Callback):
         self.history.append({"epoch": learn.epoch + 1, **learn.scores})
         values = learn.scores | self._skipped()
         self.logger.scalars(values, global_step=learn.train_iter, epoch=learn.epoch + 1)
+        self.total, self.count = self._nothing(), 0
+        self.skipped = sum(amp.skipped_steps for amp in self.scaling)
 
     def after_fit(self) -> None:
-        self.buffer.flush()
+        if not self.learn.interrupted:  # or the checkpoint has what is kept back
+            self.buffer.flush()
+
+    def saved_state(self) -> dict[str, Any]:
+        return {
+            "buffer": self.buffer.rows(),
+            "first": self.first,
+            "history": self.history,
+            "total": self.total,
+            "count": self.count,
+            "skipped": self.skipped,
+        }
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Go on with the epoch where another session left it."""
+        self.buffer.restore(state["buffer"])
+        self.first, self.history = state["first"], state["history"]
+        self.total = state["total"].to(self.learn.device)
+        self.count, self.skipped = state["count"], state["skipped"]
+
+    def _nothing(self) -> torch.Tensor:
+        """Return a sum on the device: adding to it does not wait for the step."""
+        return torch.zeros((), device=self.learn.device)
 
     def _skipped(self) -> dict[str, float]:
         """Return how many steps of the epoch fp16 left out, if it is on."""
