@@ -2,19 +2,22 @@
 
 import hashlib
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 # The checksum is the zip's own comment, so any reader of torch files still reads them.
 MARK = b"kit-sha256:"
 SIZE = len(MARK) + hashlib.sha256().digest_size * 2  # bytes of the comment
+LENGTH = SIZE.to_bytes(2, "little")  # which stands before the comment
 BLOCK = 2**20  # bytes read at once
 
 
-class Hashing:
+class Hashing(BytesIO):
     """A file that is only written to, with the checksum of what was."""
 
     def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
         self.file, self.digest = file, hashlib.sha256()
 
     def write(self, data: Any) -> int:
@@ -35,7 +38,7 @@ def write_sealed(path: Path, content: Any) -> None:
         hashing = Hashing(file)
         torch.save(content, hashing)
         file.seek(-2, os.SEEK_END)  # a zip ends with the length of its comment
-        file.write(SIZE.to_bytes(2, "little") + MARK + hashing.digest.hexdigest().encode())
+        file.write(LENGTH + MARK + hashing.digest.hexdigest().encode())
         file.flush()
         os.fsync(file.fileno())
 
@@ -44,9 +47,9 @@ def find_damage(path: Path) -> str:
     """Return what is wrong with a sealed file, or nothing if it is as it was written."""
     rest = path.stat().st_size - SIZE - 2
     with path.open("rb") as file:
-        file.seek(max(rest, 0) + 2)
-        mark, _, told = file.read().partition(b":")
-        if rest < 0 or mark + b":" != MARK:
+        file.seek(max(rest, 0))
+        mark, told = file.read(2 + len(MARK)), file.read()
+        if rest < 0 or mark != LENGTH + MARK:
             return "it is cut off, its checksum is missing"
         file.seek(0)
         digest = hashlib.sha256()

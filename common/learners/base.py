@@ -93,7 +93,8 @@ class Learner(DispatchLearner):
 
     def set_batch_size(self, batch_size: int) -> None:
         """Train on the same samples in the same order in batches of another size."""
-        loaders = [with_batch_size(loader, batch_size) for loader in self.dls.loaders]
+        both = self.dls.loaders  # type: ignore[has-type]
+        loaders = [with_batch_size(loader, batch_size) for loader in both]
         self.dls = self._loaders(*loaders)
 
     def fit(self, n_epoch: int, *args: Any, **kwargs: Any) -> None:

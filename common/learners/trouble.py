@@ -14,6 +14,7 @@ from common.config import Config
 from common.errors import KitError, cannot_write
 from common.learners.base import Learner
 
+FEWEST = 2  # images of a batch; batch norm cannot train on one
 GO_ON = "go on by --resume"
 NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -30,7 +31,8 @@ def fit_through(learner: Learner, config: Config, saver: Checkpoint) -> None:
             learner.fit(config.train.freeze_epochs + config.train.epochs)
             return
         except Exception as error:
-            if not (config.train.halve_batch and is_out_of_memory(error) and _size(learner) > 1):
+            halves = config.train.halve_batch and _size(learner) // 2 >= FEWEST
+            if not (halves and is_out_of_memory(error)):
                 kept = _keep(learner, saver)
                 raise explain(error, learner, config, kept) from error
         _halve(learner, saver)  # outside of the handler, whose traceback holds the tensors
@@ -67,12 +69,15 @@ def _out_of_memory(learner: Learner, config: Config, kept: str) -> KitError:
     size, train = _size(learner), config.train
     where, side = str(learner.device), config.data.img_size
     image = f"images of {side} px" if side else "images in full size"
-    half = max(size // 2, 1)
+    advice = "a smaller data.img_size, train.amp or a smaller model"
+    if (half := size // 2) >= FEWEST:
+        advice = (
+            f"{GO_ON} with train.halve_batch=true, or begin anew with train.batch_size={half} "
+            f"train.accumulate={2 * train.accumulate} (the same steps), or {advice}"
+        )
     return KitError(
         f"expected a batch to fit into the memory of {where}, got out of memory with "
-        f"train.batch_size={size} and {image}; {kept}; {GO_ON} with train.halve_batch=true, or "
-        f"begin anew with train.batch_size={half} train.accumulate={2 * train.accumulate} (the "
-        "same steps), train.amp or a smaller data.img_size"
+        f"train.batch_size={size} and {image}; {kept}; {advice}"
     )
 
 
