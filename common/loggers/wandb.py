@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from common.environment import redact
 from common.figures.grid import figure_to_image, is_image, row_title
 from common.figures.lines import curve_figure, histogram_figure
 from common.loggers.wandb_mode import choose_mode
@@ -150,6 +152,14 @@ class WandbLogger:
             os.environ.pop(key, None)
 
     def _init(self, mode: Any, **given: Any) -> Any:
+        words = sys.argv
+        sys.argv = [redact(word) for word in words]  # wandb keeps the command line
+        try:
+            return self._start(mode, **given)
+        finally:
+            sys.argv = words
+
+    def _start(self, mode: Any, **given: Any) -> Any:
         try:
             run = self._wandb.init(mode=mode, **given)
         except Exception as error:
