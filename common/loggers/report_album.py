@@ -33,21 +33,27 @@ LEVELS = (
 class Album:
     """Turns picture files into URIs that hold them, and counts what they weigh.
 
-    Once `room` bytes are used up, further pictures are refused: `uri` returns "".
+    There is `room` for so many bytes, of which every look gets its share; a picture beyond it is
+    refused: `uri` returns "".
     """
 
     def __init__(self, level: Level, room: float = float("inf")) -> None:
-        self.level, self.room = level, room
+        self.level, self.room, self.share = level, room, room
         self.refused = 0
+
+    def share_out(self, left: int) -> None:
+        """Give the next of so many looks that are left its share of the room."""
+        self.share = self.room / left
 
     def uri(self, data: bytes, suffix: str) -> str:
         """Return the bytes of a picture file (`.png` of figures, `.jpg` of photos) as a URI."""
         kind, data = self._figure(data) if suffix == ".png" else ("jpeg", self._photo(data))
         uri = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-        if len(uri) > self.room:
+        if len(uri) > self.share:
             self.refused += 1
             return ""
         self.room -= len(uri)
+        self.share -= len(uri)
         return uri
 
     def _figure(self, data: bytes) -> tuple[str, bytes]:

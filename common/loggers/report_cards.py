@@ -41,7 +41,7 @@ def find_cards(rows: Rows, album: Album) -> list[tuple[str, list[Card]]]:
 
 
 def over_time(states: Sequence[tuple[float, Rows]], album: Album) -> list[Card]:
-    """Return a card per sample of the last epoch, with what was said of it at each epoch.
+    """Return a card per sample of the last epoch, with what was said of it earlier, last first.
 
     A picture that is the same at several epochs is held once.
 
@@ -54,7 +54,7 @@ def over_time(states: Sequence[tuple[float, Rows]], album: Album) -> list[Card]:
         if not card["uris"]:
             continue
         history = []
-        for epoch, rows in states:
+        for epoch, rows in states[-2::-1]:
             then = next((r for r in rows if r.get("image_id") == row.get("image_id")), None)
             if then is None:
                 continue

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,18 @@ def find_blocks(run_dir: Path, album: Album) -> list[dict[str, Any]]:
         name for name, better in REPEATED.items() if better in names
     }
     captions = {look.get("file"): look.get("caption") for look in read_lines(run_dir / LOOKS)}
-    blocks = [_picture(name, pictures[name], captions, album) for name in {*pictures} - covered]
-    blocks += [_table(name, tables[name], album) for name in {*tables} - covered]
-    blocks += [_line(name, lines[name], album) for name in {*lines} - covered]
+    makers = {name: partial(_picture, name, pictures[name], captions) for name in pictures}
+    makers |= {name: partial(_table, name, tables[name]) for name in tables}
+    makers |= {name: partial(_line, name, lines[name]) for name in lines}
+    shown = sorted(makers.keys() - covered)
+    blocks = []
+    for left, name in zip(range(len(shown), 0, -1), shown, strict=True):
+        album.share_out(left)
+        blocks.append(makers[name](album))
     return [block for block in blocks if block]
 
 
-def _picture(
-    name: str, files: Files, captions: Mapping[Any, Any], album: Album
-) -> dict[str, Any]:
+def _picture(name: str, files: Files, captions: Mapping[Any, Any], album: Album) -> dict[str, Any]:
     latest, path = files[-1]
     width, height = Image.open(path).size
     states = [
@@ -87,7 +91,12 @@ def _line(name: str, look: Mapping[str, Any], album: Album) -> dict[str, Any]:
 
 
 def _head(name: str, epoch: float, kind: str) -> dict[str, Any]:
-    return {"name": name, "title": TITLES.get(name) or words(name), "epoch": f"{epoch:g}", "kind": kind}
+    return {
+        "name": name,
+        "title": TITLES.get(name) or words(name),
+        "epoch": f"{epoch:g}",
+        "kind": kind,
+    }
 
 
 def _by_name(run_dir: Path, endings: set[str]) -> dict[str, Files]:
