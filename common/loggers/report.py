@@ -97,7 +97,7 @@ def _headline(name: str) -> str:
 
 
 def _history(rows: Sequence[Mapping[str, float]], best: float | None) -> dict[str, bytes]:
-    """Return the figure as PNG, twice: `wide`, and `narrow` with one panel above the other for phones."""
+    """Return the figure as PNG: `wide`, and `narrow` with a panel above the other, for phones."""
     if not any(name.startswith(("train/", "valid/")) for row in rows for name in row):
         return {}
     figures = {"wide": history_figure(rows, best), "narrow": history_figure(rows, best, columns=1)}

@@ -120,6 +120,7 @@ class WandbLogger:
         axes: tuple[str, str],
         global_step: int,
         epoch: float,
+        counts: np.ndarray | None = None,
     ) -> None:
         """Log the line as a picture: custom charts that are logged repeatedly overlap."""
         figure = curve_figure(x, y, axes, name)
