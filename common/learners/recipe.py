@@ -131,5 +131,7 @@ def _sum_up(learner: Learner, run: Run, saver: Checkpoint, logger: FanOut, statu
     logger.hyperparameters(dict(flatten(config.model_dump(mode="json"))), scores)
     if run.oof_file.exists():
         logger.artifact("oof", run.oof_file, "predictions")
+    if status == "finished" and run.best().exists():  # one that goes on would change the file
+        logger.artifact("checkpoint", run.best(), "model")
     logger.finish(status)
     write_report(run.folder)

@@ -11,7 +11,7 @@ from common.figures.curves import MAX_CLASSES, PRECISION_RECALL
 from common.figures.panels import INK, PALETTE, Line, Mark, Panel, line_figure
 from common.keys import PREDICTION, TARGET
 from common.metrics.box_curves import IOUS, BoxRanking, rank_boxes
-from common.metrics.curves import LEVELS
+from common.metrics.curves import LEVELS, counts_at
 
 SHOWN = (0, 2, 5, 8)  # places in IOUS: 0.5, 0.6, 0.75, 0.9
 FEW = 8  # worst classes that are drawn where there are more than 12
@@ -41,7 +41,7 @@ class BoxCurves(Look):
         panels += [_class_panel(by_class, areas) if len(classes) > 1 else _area_panel(by_iou)]
         figure = line_figure(panels, legend="average precision")
         self.logger.figure("valid/curves", figure, **self.moment)
-        line = {"axes": PRECISION_RECALL, **self.moment}
+        line = {"axes": PRECISION_RECALL, "counts": counts_at([ranking.curve(0)]), **self.moment}
         self.logger.curve("valid/precision_recall", LEVELS, by_iou[0], **line)
 
 
