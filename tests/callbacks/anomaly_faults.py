@@ -222,21 +222,20 @@ def nan_target(learner):
 
 
 @fault("linear", "body.fc", "cross_entropy", task="classification", source="'body.fc.weight'",
-       code="self.fc(" , at_once=True)
+       code="get_classifier()", at_once=True)
 def infinite_weight(learner):
     learner.model.body.fc.weight.data[1, 3] = INF
 
 
-@fault("conv2d", "body.conv1", "cross_entropy", task="classification", code="self.conv1(",
+@fault("conv2d", "body.conv1.0", "cross_entropy", task="classification", code="self.conv1(",
        at_once=True)
 def bad_initialisation(learner):
-    learner.model.body.conv1.weight.data.fill_(1e38)
+    learner.model.body.conv1[0].weight.data.fill_(1e38)
 
 
-@fault("conv2d", "body.conv1", "cross_entropy", task="classification", code="self.conv1(")
+@fault("conv2d", "body.conv1.0", "cross_entropy", task="classification", code="self.conv1(")
 def exploding_learning_rate(learner):
-    for group in learner.opt.opt.param_groups:
-        group["lr"] = 1e38
+    learner.lr = 1e38
 
 
 @fault("div", "features", "cross_entropy", task="classification", rows=(SICK,))
@@ -333,10 +332,12 @@ def nan_in_the_head(learner):
     learner.model.net.segmentation_head[0].weight.data[0, 0, 1, 1] = float("nan")
 
 
-@fault("batch_norm", "dropout", "bce", task="segmentation")
+@fault("rsqrt", "dropout", "bce", task="segmentation", rows=(SICK,))
 def norm_without_eps(learner):
     def bad(x):
-        return F.batch_norm(x * 0, None, None, training=True, eps=0.0)  # planted
+        x = x * ~only(x)
+        spread = x.var((1, 2, 3), keepdim=True, correction=0)
+        return (x - x.mean((1, 2, 3), keepdim=True)) * spread.rsqrt()  # planted
 
     learner.model.dropout = Bad(bad)
 
@@ -389,17 +390,13 @@ def iou_of_boxes_without_area(learner):
     box_term(learner, bad)
 
 
-@fault("sub", task="detection", rows=(SICK,), source="'boxes' of the batch")
+@fault("getitem", "Detector", "boxes", task="detection", rows=(SICK,), code="",
+       source="'boxes' of the batch")
 def nan_corner(learner):
     def broken(batch):
         return [b * (float("nan") if n == SICK else 1) for n, b in enumerate(batch[BOXES])]
 
     change(learner, BOXES, broken)
-
-    def bad(loss, boxes):
-        return loss + torch.stack([(b - 3.0).abs().sum() for b in boxes])  # planted
-
-    box_term(learner, bad)
 
 
 @fault("conv2d", "network.head.classification_head.cls_logits", "classes", task="detection",

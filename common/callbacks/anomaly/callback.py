@@ -105,7 +105,10 @@ class Anomalies(Callback):
         """
         now, moments = Random.take(), self.group
         after = [buffer.clone() for buffer in self.buffers.buffers]
-        finding, moment = self._find()
+        try:
+            finding, moment = self._find()
+        except Exception as error:  # the alarm matters more than its cause
+            finding, moment = unknown(self._bad_parameters(), f"the replay failed: {error!r}"), moments[-1]
         now.put_back()
         if finding is None and not sure:
             self.buffers.put_back(after)
@@ -113,7 +116,7 @@ class Anomalies(Callback):
         self.buffers.put_back(moments[0].buffers)
         self.count += 1
         self.in_a_row += 1
-        found = finding or unknown(self._bad_parameters())
+        found = finding or self._unexplained()
         self.reporter.report(self.learn, moment, found, self.count, self.policy)
         self._follow(found)
 
@@ -123,6 +126,13 @@ class Anomalies(Callback):
             if (found := replay.find(moment)) is not None:
                 return found, moment
         return None, self.group[-1]
+
+    def _unexplained(self) -> Finding:
+        bad = self._bad_parameters()
+        large = "gradients are so large that their norm overflows float32"
+        again = "the replay was finite: the step cannot be reproduced"
+        lost = not isfinite(finite_total(self._losses(), []).item())
+        return unknown(bad, again if bad or lost else large)
 
     def _bad_parameters(self) -> list[str]:
         named = self.learn.model.named_parameters()

@@ -88,10 +88,12 @@ class Finding:
         }
 
 
-def unknown(parameters: list[str]) -> Finding:
+def unknown(parameters: list[str], why: str) -> Finding:
     """Return what can be said where the replay shows nothing."""
-    frame, fact = Frame("", 0, ""), "the replay was finite: the step is not reproducible"
-    return Finding("not finite", "forward", "unknown", "unknown", frame, [], "", [], [fact], parameters)
+    kind, nowhere = "not finite", Frame("", 0, "")
+    found = Finding(kind, "forward", "an unknown operation", "an unknown place", nowhere, [])
+    found.parameters, found.facts = parameters, [why]
+    return found
 
 
 def shorten(file: str) -> str:

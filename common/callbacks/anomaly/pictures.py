@@ -15,7 +15,6 @@ from common.figures.grid import thumbnail
 from common.keys import IMAGE, IMAGE_ID, INDEX
 
 HOLE = (255, 0, 255)  # colour of pixels that are not finite
-BROKEN = (ValueError, TypeError, IndexError, KeyError, OverflowError, ArithmeticError)
 
 
 class Shown(NamedTuple):
@@ -58,11 +57,11 @@ def _show(view: View, batch: Mapping[str, Any], row: int, why: str) -> Shown:
     # What is shown may be just what is broken: a target of NaN, a box without corners.
     try:
         image = view.picture(sample)
-    except BROKEN:
+    except Exception:
         image = thumbnail(image_of(sample), SIDE)
     try:
         truth = view.truth(sample)
-    except BROKEN:
+    except Exception:
         truth = ""
     return Shown(row, image, str(batch[IMAGE_ID][row]), why, truth)
 

@@ -13,7 +13,7 @@ from common.callbacks.anomaly.backward import first_bad, gradients_of
 from common.callbacks.anomaly.finding import Finding
 from common.callbacks.anomaly.moment import Buffers, Moment
 from common.callbacks.anomaly.samples import narrow
-from common.callbacks.anomaly.trace import Call, Frame, Made, Tracer, is_finite
+from common.callbacks.anomaly.trace import Call, Frame, Made, Tracer, has_nan, is_finite
 from common.callbacks.half_precision import HalfPrecision
 from common.losses.terms import Loss, LossTerm
 
@@ -183,7 +183,7 @@ def term_place(name: str) -> str:
 
 def kind_of(value: Tensor) -> str:
     """Return NaN or infinite."""
-    return "NaN" if bool(torch.isnan(value.detach()).any()) else "infinite"
+    return "NaN" if has_nan(value) else "infinite"
 
 
 def _watch(term: LossTerm, values: Values, tracer: Tracer | None) -> Callable[[Any, Any], Tensor]:

@@ -50,7 +50,12 @@ class Reporter:
         text += [f"  nothing moved in this step; {POLICIES[policy]}", f"  kept in {folder}"]
         print("\n" + "\n".join(text), file=sys.stderr, flush=True)
         self._save(folder, moment, {"step": step, "image_ids": ids, **finding.values()}, text)
-        self._log(moment, finding, moments)
+        try:
+            self._log(moment, finding, moments)
+        except Exception as error:  # no picture is worth a training
+            if self.config.log.strict:
+                raise
+            print(f"warning: the report is not shown in loggers: {error!r}", file=sys.stderr)
 
     def _save(
         self, folder: Path, moment: Moment, values: Mapping[str, Any], text: list[str]

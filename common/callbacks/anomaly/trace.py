@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +42,7 @@ class Made:
     call: Call
     value: Tensor
     parents: list[Tensor]
+    meant: bool = False  # it was told to be infinite, as masks of attention are
 
 
 class Tracer(TorchFunctionMode):
@@ -63,9 +65,10 @@ class Tracer(TorchFunctionMode):
         parents = [t for t in tensors((args, kwargs)) if not is_finite(t)]
         result = func(*args, **kwargs)
         call = Call(operation_name(func), self.place, frame_of_caller())
+        meant = any(not isfinite(n) for n in (*args, *kwargs.values()) if isinstance(n, float))
         for tensor in tensors(result):
             self._tag(tensor, call)
-            self._note(tensor, call, parents)
+            self._note(tensor, call, parents, meant)
         return result
 
     @property
@@ -85,12 +88,14 @@ class Tracer(TorchFunctionMode):
         while made is not None and id(made) not in seen:
             seen.add(id(made))
             value = made.value
-            parents = _likeliest(made)
+            parents = sorted(made.parents, key=lambda parent: not has_nan(parent))
             if not parents:
                 break
             above = self.made.get(id(parents[0]))
             if above is None or above is made:
                 return made, parents[0]
+            if above.meant and has_nan(value) and not has_nan(above.value):
+                break
             made = above
         return made, value
 
@@ -127,14 +132,17 @@ class Tracer(TorchFunctionMode):
             call = Call(f"forward of {type(module).__name__}", self.place, frame)
             parents = [t for t in tensors(inputs) if not is_finite(t)]
             for tensor in tensors(outputs):
-                if id(tensor) not in self.made and not any(tensor is p for p in parents):
+                if id(tensor) not in self.made:
                     self._note(tensor, call, parents)
                 self._tag(tensor, call)
         self.places.pop()
 
-    def _note(self, tensor: Tensor, call: Call, parents: list[Tensor]) -> None:
-        if not is_finite(tensor):
-            self.made[id(tensor)] = Made(call, tensor, parents)
+    def _note(
+        self, tensor: Tensor, call: Call, parents: list[Tensor], meant: bool = False
+    ) -> None:
+        # What an operation hands on, or changes in place, was broken before it.
+        if not is_finite(tensor) and not any(tensor is parent for parent in parents):
+            self.made[id(tensor)] = Made(call, tensor, parents, meant)
             self.kept.append(tensor)
 
     def _tag(self, tensor: Tensor, call: Call) -> None:
@@ -164,6 +172,11 @@ def is_finite(tensor: Tensor) -> bool:
     return bool(torch.isfinite(tensor.detach()).all())
 
 
+def has_nan(tensor: Tensor) -> bool:
+    """Tell whether a value is NaN."""
+    return bool(torch.isnan(tensor.detach()).any())
+
+
 def operation_name(func: Any) -> str:
     """Return a short name, such as `log`, `div` or `conv2d`."""
     name = resolve_name(func) or getattr(func, "__name__", str(func))
@@ -182,9 +195,3 @@ def frame_of_caller() -> Frame:
         frame = frame.f_back  # type: ignore[assignment]
     return Frame("", 0, "")
 
-
-def _likeliest(made: Made) -> list[Tensor]:
-    """Return the operands, NaN first where NaN came out: masks of -inf are often meant."""
-    if not bool(torch.isnan(made.value.detach()).any()):
-        return made.parents
-    return sorted(made.parents, key=lambda parent: not bool(torch.isnan(parent.detach()).any()))
