@@ -3,13 +3,14 @@
 from math import isfinite
 from typing import Any, Literal
 
-from fastai.callback.core import CancelFitException, CancelStepException
+from fastai.callback.core import CancelBatchException, CancelFitException, CancelStepException
 from torch import Tensor
 
 from common.callbacks.anomaly.finding import Finding, unknown
+from common.callbacks.anomaly.gate import Gate
 from common.callbacks.anomaly.moment import Buffers, Cursor, Moment, Random, finite_total
 from common.callbacks.anomaly.replay import Replay
-from common.callbacks.anomaly.report import Reporter
+from common.callbacks.anomaly.report import MOST, Reporter
 from common.callbacks.anomaly.trace import is_finite
 from common.callbacks.base import Callback
 from common.callbacks.half_precision import HalfPrecision
@@ -35,8 +36,15 @@ class Anomalies(Callback):
     # Gradients are unscaled there, neither clipped nor looked at.
     order, run_valid = HalfPrecision.order + 0.4, False
 
-    def __init__(self, policy: Policy, reporter: Reporter) -> None:
-        self.policy, self.reporter = policy, reporter
+    def __init__(
+        self, policy: Policy, reporter: Reporter, gated: bool | None = None
+    ) -> None:
+        """Make it.
+
+        Args:
+            gated: let the optimiser withhold the step by itself, see Gate; None: on a GPU.
+        """
+        self.policy, self.reporter, self.gated = policy, reporter, gated
         self.count = 0  # steps left out in this fit
         self.arrival = Listener(Mix.order - 1, {"before_batch": self._arrive})
 
@@ -45,11 +53,15 @@ class Anomalies(Callback):
         self.parameters = [p for part in learn.opt.param_lists for p in part]
         scaler = getattr(learn, "scaler", None)
         self.scaled = scaler is not None and scaler.is_enabled()
-        self.count, self.in_a_row, self.overflows, self.ours = 0, 0, 0, False
+        self.gate = self._make_gate()
+        self.count, self.in_a_row, self.overflows = 0, 0, 0
+        self.ours = self.detected = False
+        learn.on_backward_error = self._detect
         if self.arrival not in learn.cbs:
             learn.add_cb(self.arrival)
 
     def after_fit(self) -> None:
+        self.learn.on_backward_error = None
         self.learn.remove_cb(self.arrival)
 
     def before_train(self) -> None:
@@ -64,7 +76,9 @@ class Anomalies(Callback):
         started = self.arrived if same else Random.take()
         cursor = Cursor(learn.iter, learn.train_iter, learn.pct_train)
         copies = self.buffers.copy(len(self.group))
-        self.group.append(Moment(learn.batch, self.arrived, started, copies, cursor))
+        self.group.append(
+            Moment(learn.batch, self.raw, self.arrived, started, copies, cursor)
+        )
 
     def after_loss(self) -> None:
         self.group[-1].loss = self.learn.loss.detach()
@@ -72,23 +86,49 @@ class Anomalies(Callback):
     def before_step(self) -> None:
         # The scaler has looked at fp16 gradients already.
         gradients = [] if self.scaled else [p.grad for p in self.parameters if p.grad is not None]
-        if isfinite(finite_total(self._losses(), gradients).item()):
-            self.overflows = self.in_a_row = 0
-            return
-        self._meet(sure=True)
-        self.ours = True
-        raise CancelStepException()
+        total = finite_total(self._losses(), gradients)
+        if self.gate and not self.detected:
+            self.gate.set(total)
+        elif self.detected or not isfinite(total.item()):
+            self._meet(sure=True)
+            self.ours = True
+            raise CancelStepException()
 
     def after_cancel_step(self) -> None:
         if self.ours:
             return
         self.overflows += 1  # the scaler left this step out
-        lost = not isfinite(finite_total(self._losses(), []).item())
+        lost = self.detected or self._loss_is_lost()
         if lost or self._is_due():
             self._meet(sure=lost)
+        self.ours = True  # no step was made
 
     def after_step(self) -> None:
-        self.group, self.ours = [], False
+        if self.gate and not self.ours and self.gate.was_shut():
+            self._meet(sure=True)
+            self.learn.opt.zero_grad()
+            self._next_group()
+            raise CancelBatchException()
+        if not self.ours:
+            self.overflows = self.in_a_row = 0
+        self._next_group()
+
+    def _next_group(self) -> None:
+        self.group, self.ours, self.detected = [], False, False
+
+    def _make_gate(self) -> Gate | None:
+        optimiser = self.learn.opt.opt
+        wanted = self.learn.device.type == "cuda" if self.gated is None else self.gated
+        return Gate(optimiser) if wanted and not self.scaled and Gate.fits(optimiser) else None
+
+    def _detect(self, error: RuntimeError) -> None:
+        """Take what `train.detect_anomaly` found for what it is; any other error is raised."""
+        if "nan values" not in str(error):
+            raise error
+        self.detected = True
+
+    def _loss_is_lost(self) -> bool:
+        return not isfinite(finite_total(self._losses(), []).item())
 
     def _losses(self) -> list[Tensor]:
         return [moment.loss for moment in self.group if moment.loss is not None]
@@ -105,10 +145,7 @@ class Anomalies(Callback):
         """
         now, moments = Random.take(), self.group
         after = [buffer.clone() for buffer in self.buffers.buffers]
-        try:
-            finding, moment = self._find()
-        except Exception as error:  # the alarm matters more than its cause
-            finding, moment = unknown(self._bad_parameters(), f"the replay failed: {error!r}"), moments[-1]
+        finding, moment = self._find(sure)
         now.put_back()
         if finding is None and not sure:
             self.buffers.put_back(after)
@@ -120,19 +157,23 @@ class Anomalies(Callback):
         self.reporter.report(self.learn, moment, found, self.count, self.policy)
         self._follow(found)
 
-    def _find(self) -> tuple[Finding | None, Moment]:
-        replay = Replay(self.learn, self.buffers)
-        for moment in self.group:
-            if (found := replay.find(moment)) is not None:
-                return found, moment
-        return None, self.group[-1]
+    def _find(self, sure: bool) -> tuple[Finding | None, Moment]:
+        """Return what is wrong, None if nothing is, and the batch it is about."""
+        last = self.group[-1]
+        if sure and self.count >= MOST:
+            return unknown([], "so many steps are bad that no more are replayed"), last
+        try:
+            replay = Replay(self.learn, self.buffers)
+            found = ((replay.find(moment), moment) for moment in self.group)
+            return next(((finding, m) for finding, m in found if finding), (None, last))
+        except Exception as error:  # such as memory: the alarm matters more than its cause
+            return unknown(self._bad_parameters(), f"the replay failed: {error!r}"), last
 
     def _unexplained(self) -> Finding:
         bad = self._bad_parameters()
         large = "gradients are so large that their norm overflows float32"
         again = "the replay was finite: the step cannot be reproduced"
-        lost = not isfinite(finite_total(self._losses(), []).item())
-        return unknown(bad, again if bad or lost else large)
+        return unknown(bad, again if bad or self._loss_is_lost() else large)
 
     def _bad_parameters(self) -> list[str]:
         named = self.learn.model.named_parameters()

@@ -75,6 +75,7 @@ class Moment:
     """A batch on the device and the state in which the model met it."""
 
     batch: dict[str, Any]
+    raw: dict[str, Any]  # the same before it was mixed
     arrived: Random  # before callbacks that change the batch drew from it
     started: Random  # before the model draws from it
     buffers: list[Tensor]

@@ -13,7 +13,7 @@ from common.callbacks.anomaly.backward import first_bad, gradients_of
 from common.callbacks.anomaly.finding import Finding
 from common.callbacks.anomaly.moment import Buffers, Moment
 from common.callbacks.anomaly.samples import narrow
-from common.callbacks.anomaly.trace import Call, Frame, Made, Tracer, has_nan, is_finite
+from common.callbacks.anomaly.trace import Call, Frame, Made, Tracer, has_nan, is_finite, tensors
 from common.callbacks.half_precision import HalfPrecision
 from common.losses.terms import Loss, LossTerm
 
@@ -117,7 +117,8 @@ class Replay:
         ]
 
     def _rows(self, moment: Moment, early: Sequence[Tensor]) -> list[int]:
-        return narrow(moment.batch, early, lambda batch: self._is_bad(moment, batch))
+        broken = [value for value in tensors(list(moment.raw.values())) if not is_finite(value)]
+        return narrow(moment.batch, [*broken, *early], lambda batch: self._is_bad(moment, batch))
 
     def _is_bad(self, moment: Moment, batch: dict[str, Any]) -> bool:
         loss, _ = self._run(moment, batch)
