@@ -1,8 +1,8 @@
 """Cost of looking whether each step is finite: the same step with the guard and without, in turns.
 
 Goal: under 1 % of a step of resnet18. Steps with and without alternate in one training, so that
-both see the same machine; CPU time of the process counts, one thread, so that a busy machine does not.
-The time of the handlers themselves is measured beside it.
+both see the same machine; CPU time of the process counts, so that a busy machine does not. The time
+of the handlers themselves is measured beside it.
 `python tests/benchmarks/anomalies.py`
 """
 
@@ -36,7 +36,10 @@ class Dicts(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.body, self.normalise = timm.create_model(name, num_classes=10), Normalise((0.5,) * 3, (0.2,) * 3)
+        self.body, self.normalise = (
+            timm.create_model(name, num_classes=10),
+            Normalise((0.5,) * 3, (0.2,) * 3),
+        )
 
     def forward(self, batch: dict) -> dict:
         logits = self.body(self.normalise(batch[IMAGE]))
@@ -126,9 +129,7 @@ def measure(name: str, size: int, side: int, steps: int) -> None:
     with_it, without = (rows[rows[:, 0] == on][:, 1] for on in (1, 0))
     own = rows[rows[:, 0] == 1][:, 2]
     pairs = rows[: len(rows) // 4 * 4].reshape(-1, 4, 3)
-    ratios = [
-        four[four[:, 0] == 1, 1].sum() / four[four[:, 0] == 0, 1].sum() for four in pairs
-    ]
+    ratios = [four[four[:, 0] == 1, 1].sum() / four[four[:, 0] == 0, 1].sum() for four in pairs]
     print(
         f"{name:12} {size:3d} x {side:3d} px  step {np.median(without) * 1e3:8.2f} ms, guarded "
         f"{np.median(with_it) * 1e3:8.2f} ms, ratio of fours {np.median(ratios):.4f}; handlers "

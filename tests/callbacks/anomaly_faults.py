@@ -202,33 +202,67 @@ def everything_masked(learner):
 # Inputs, targets and weights of classification.
 
 
-@fault("sub", "normalise", "cross_entropy", task="classification", rows=(SICK,),
-       source="'image' of the batch", code="self.mean")
+@fault(
+    "sub",
+    "normalise",
+    "cross_entropy",
+    task="classification",
+    rows=(SICK,),
+    source="'image' of the batch",
+    code="self.mean",
+)
 def nan_pixel(learner):
     change(learner, IMAGE, lambda batch: spoiled(batch[IMAGE].float(), float("nan")))
 
 
-@fault("sub", "normalise", "cross_entropy", task="classification", rows=(SICK,),
-       source="'image' of the batch", code="self.mean")
+@fault(
+    "sub",
+    "normalise",
+    "cross_entropy",
+    task="classification",
+    rows=(SICK,),
+    source="'image' of the batch",
+    code="self.mean",
+)
 def infinite_pixel(learner):
     change(learner, IMAGE, lambda batch: spoiled(batch[IMAGE].float(), INF))
 
 
-@fault("cross_entropy", "loss term 'cross_entropy'", "cross_entropy", task="classification",
-       rows=(SICK,), source="'label' of the batch", code="F.cross_entropy(")
+@fault(
+    "cross_entropy",
+    "loss term 'cross_entropy'",
+    "cross_entropy",
+    task="classification",
+    rows=(SICK,),
+    source="'label' of the batch",
+    code="F.cross_entropy(",
+)
 def nan_target(learner):
     shares = lambda batch: F.one_hot(batch[LABEL], 3).float()  # noqa: E731
     change(learner, LABEL, lambda batch: spoiled(shares(batch), float("nan")))
 
 
-@fault("linear", "body.fc", "cross_entropy", task="classification", source="'body.fc.weight'",
-       code="get_classifier()", at_once=True)
+@fault(
+    "linear",
+    "body.fc",
+    "cross_entropy",
+    task="classification",
+    source="'body.fc.weight'",
+    code="get_classifier()",
+    at_once=True,
+)
 def infinite_weight(learner):
     learner.model.body.fc.weight.data[1, 3] = INF
 
 
-@fault("conv2d", "body.conv1.0", "cross_entropy", task="classification", code="self.conv1(",
-       at_once=True)
+@fault(
+    "conv2d",
+    "body.conv1.0",
+    "cross_entropy",
+    task="classification",
+    code="self.conv1(",
+    at_once=True,
+)
 def bad_initialisation(learner):
     learner.model.body.conv1[0].weight.data.fill_(1e38)
 
@@ -268,8 +302,15 @@ class Steep(torch.autograd.Function):
         return (gradient.half() * 6e4 * 6e4 * 6e4).float()
 
 
-@fault("forward of Bad", "features", "cross_entropy", task="classification", stage="backward",
-       amp=True, code="def forward(self, x")
+@fault(
+    "forward of Bad",
+    "features",
+    "cross_entropy",
+    task="classification",
+    stage="backward",
+    amp=True,
+    code="def forward(self, x",
+)
 def fp16_gradient_overflows_at_every_scale(learner):
     features(learner, Steep.apply)
 
@@ -320,14 +361,28 @@ def edge_strength_of_flat_masks(learner):
     mask_term(learner, bad)
 
 
-@fault("sub", "normalise", "bce", task="segmentation", rows=(SICK,),
-       source="'image' of the batch", code="self.mean")
+@fault(
+    "sub",
+    "normalise",
+    "bce",
+    task="segmentation",
+    rows=(SICK,),
+    source="'image' of the batch",
+    code="self.mean",
+)
 def nan_pixel_of_a_window(learner):
     change(learner, IMAGE, lambda batch: spoiled(batch[IMAGE].float(), float("nan")))
 
 
-@fault("conv2d", "net.segmentation_head.0", "bce", task="segmentation", code="",
-       source="'net.segmentation_head.0.weight'", at_once=True)
+@fault(
+    "conv2d",
+    "net.segmentation_head.0",
+    "bce",
+    task="segmentation",
+    code="",
+    source="'net.segmentation_head.0.weight'",
+    at_once=True,
+)
 def nan_in_the_head(learner):
     learner.model.net.segmentation_head[0].weight.data[0, 0, 1, 1] = float("nan")
 
@@ -390,8 +445,15 @@ def iou_of_boxes_without_area(learner):
     box_term(learner, bad)
 
 
-@fault("getitem", "Detector", "boxes", task="detection", rows=(SICK,), code="",
-       source="'boxes' of the batch")
+@fault(
+    "getitem",
+    "Detector",
+    "boxes",
+    task="detection",
+    rows=(SICK,),
+    code="",
+    source="'boxes' of the batch",
+)
 def nan_corner(learner):
     def broken(batch):
         return [b * (float("nan") if n == SICK else 1) for n, b in enumerate(batch[BOXES])]
@@ -399,13 +461,27 @@ def nan_corner(learner):
     change(learner, BOXES, broken)
 
 
-@fault("conv2d", "network.head.classification_head.cls_logits", "classes", task="detection",
-       code="", source="cls_logits.weight'", at_once=True)
+@fault(
+    "conv2d",
+    "network.head.classification_head.cls_logits",
+    "classes",
+    task="detection",
+    code="",
+    source="cls_logits.weight'",
+    at_once=True,
+)
 def infinite_weight_of_a_head(learner):
     learner.model.network.head.classification_head.cls_logits.weight.data[0, 0] = INF
 
 
-@fault("sub", "normalise", "classes", task="detection", rows=(SICK,),
-       source="'image' of the batch", code="self.mean")
+@fault(
+    "sub",
+    "normalise",
+    "classes",
+    task="detection",
+    rows=(SICK,),
+    source="'image' of the batch",
+    code="self.mean",
+)
 def nan_pixel_under_boxes(learner):
     change(learner, IMAGE, lambda batch: spoiled(batch[IMAGE].float(), float("nan")))

@@ -28,11 +28,14 @@ def sample(task: str, index: int) -> dict:
     mask = torch.zeros(SIDE, SIDE, dtype=torch.uint8)
     mask[8:40, 8 + index % 5 : 30] = 1
     box = torch.tensor([[8.0, 8.0, 30.0 + index % 5, 40.0]])
-    return row | {
-        "classification": {LABEL: index % 3},
-        "segmentation": {MASK: mask, GROUP: 0},
-        "detection": {BOXES: box, LABELS: torch.zeros(1, dtype=torch.long)},
-    }[task]
+    return (
+        row
+        | {
+            "classification": {LABEL: index % 3},
+            "segmentation": {MASK: mask, GROUP: 0},
+            "detection": {BOXES: box, LABELS: torch.zeros(1, dtype=torch.long)},
+        }[task]
+    )
 
 
 def config_of(task: str, **update) -> Config:

@@ -66,7 +66,9 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     assert (state["epoch"], state["batch"]) == (1, goes_on_at)
     assert train("stopped", resume=True).status == "finished"
     assert stopped.summary["weights_sha256"] == straight.summary["weights_sha256"]
-    ours, theirs = (torch.load(run.last, weights_only=True)["weights"] for run in (stopped, straight))
+    ours, theirs = (
+        torch.load(run.last, weights_only=True)["weights"] for run in (stopped, straight)
+    )
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 

@@ -1,7 +1,7 @@
 """Withholds a step whose loss or gradients are not finite, and says where that began."""
 
 from math import isfinite
-from typing import Any, Literal
+from typing import Literal
 
 from fastai.callback.core import CancelBatchException, CancelFitException, CancelStepException
 from torch import Tensor
@@ -36,9 +36,7 @@ class Anomalies(Callback):
     # Gradients are unscaled there, neither clipped nor looked at.
     order, run_valid = HalfPrecision.order + 0.4, False
 
-    def __init__(
-        self, policy: Policy, reporter: Reporter, gated: bool | None = None
-    ) -> None:
+    def __init__(self, policy: Policy, reporter: Reporter, gated: bool | None = None) -> None:
         """Make it.
 
         Args:
@@ -76,9 +74,7 @@ class Anomalies(Callback):
         started = self.arrived if same else Random.take()
         cursor = Cursor(learn.iter, learn.train_iter, learn.pct_train)
         copies = self.buffers.copy(len(self.group))
-        self.group.append(
-            Moment(learn.batch, self.raw, self.arrived, started, copies, cursor)
-        )
+        self.group.append(Moment(learn.batch, self.raw, self.arrived, started, copies, cursor))
 
     def after_loss(self) -> None:
         self.group[-1].loss = self.learn.loss.detach()
@@ -195,4 +191,3 @@ class Anomalies(Callback):
         # A checkpoint names the batch after the current one as the next.
         learn.iter = first.cursor.iter - 1
         learn.train_iter, learn.pct_train = first.cursor.train_iter, first.cursor.pct_train
-

@@ -9,15 +9,24 @@ from common.callbacks.anomaly.trace import Frame
 SHOWN = 8  # ids in a sentence
 Remedies = tuple[tuple[tuple[str, ...], str], ...]
 REMEDIES: Remedies = (
-    (("log", "log2", "log10", "log1p"), "start from logits, or take safe_log of common/losses/safe"),
-    (("sqrt", "rsqrt", "pow", "norm"), "take safe_sqrt of common/losses/safe, or add an eps inside"),
+    (
+        ("log", "log2", "log10", "log1p"),
+        "start from logits, or take safe_log of common/losses/safe",
+    ),
+    (
+        ("sqrt", "rsqrt", "pow", "norm"),
+        "take safe_sqrt of common/losses/safe, or add an eps inside",
+    ),
     (("div", "reciprocal"), "take safe_divide of common/losses/safe"),
     (("mean", "std", "var"), "take safe_mean of common/losses/safe, which is 0 of nothing"),
     (("exp", "expm1", "sigmoid", "softmax"), "work with logits and log_softmax or logsigmoid"),
     (("acos", "asin", "atanh"), "keep the operand inside of -1..1, or use atan2"),
     (("sum", "cumsum", "half", "to"), "add up in float32: sum(dtype=torch.float32)"),
     (("cross_entropy", "nll_loss"), "look at targets, weights and what is ignored"),
-    (("conv2d", "linear", "matmul", "batch_norm"), "lower train.lr, clip by train.clip_norm, warm up"),
+    (
+        ("conv2d", "linear", "matmul", "batch_norm"),
+        "lower train.lr, clip by train.clip_norm, warm up",
+    ),
 )
 
 

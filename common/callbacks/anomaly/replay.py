@@ -58,9 +58,7 @@ class Replay:
                 loss = learn.loss_func(outputs, batch)
         return loss, values
 
-    def _forward(
-        self, moment: Moment, loss: Tensor, values: Values, tracer: Tracer
-    ) -> Finding:
+    def _forward(self, moment: Moment, loss: Tensor, values: Values, tracer: Tracer) -> Finding:
         made, origin = tracer.root(loss)
         call = made.call if made else Call("unknown", "loss", Frame("", 0, ""))
         terms = [name for name, value in values.items() if not is_finite(value)]

@@ -55,9 +55,7 @@ class Tracer(TorchFunctionMode):
         self.kept: list[Tensor] = []
         self.nodes: dict[Any, Call] = {}  # autograd's node -> the call that left it
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operation and look at what went in and what came out."""
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") in ("__get__", "__set__", "requires_grad_", "backward"):
@@ -137,9 +135,7 @@ class Tracer(TorchFunctionMode):
                 self._tag(tensor, call)
         self.places.pop()
 
-    def _note(
-        self, tensor: Tensor, call: Call, parents: list[Tensor], meant: bool = False
-    ) -> None:
+    def _note(self, tensor: Tensor, call: Call, parents: list[Tensor], meant: bool = False) -> None:
         # What an operation hands on, or changes in place, was broken before it.
         if not is_finite(tensor) and not any(tensor is parent for parent in parents):
             self.made[id(tensor)] = Made(call, tensor, parents, meant)
@@ -194,4 +190,3 @@ def frame_of_caller() -> Frame:
             return Frame(file, line, linecache.getline(file, line).strip())
         frame = frame.f_back  # type: ignore[assignment]
     return Frame("", 0, "")
-
