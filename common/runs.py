@@ -119,7 +119,8 @@ class Run:
 
     def _check_same(self, config: Config) -> None:
         old, new = (dict(flatten(c.model_dump(mode="json"))) for c in (self.config, config))
-        free = ("train.epochs", "train.time_limit", "data.num_workers", "log.")
+        run_only = ("train.epochs", "train.time_limit", "train.anomaly", "train.detect_anomaly")
+        free = (*run_only, "data.num_workers", "log.")
         changed = [
             f"{key}: {old.get(key)!r} -> {new.get(key)!r}"
             for key in sorted(old.keys() | new.keys())

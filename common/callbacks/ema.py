@@ -17,6 +17,7 @@ class Ema(Callback):
         self.restored: dict[str, Any] | None = None
         self.average: Any = None  # a ModelEmaV3 once fitting
         self.raw: Any = None
+        self.still = False  # the step was cancelled: no weight moved
 
     def before_fit(self) -> None:
         # Warm-up keeps the first random weights from ruling short trainings.
@@ -24,7 +25,13 @@ class Ema(Callback):
         if self.restored:
             self.average.module.load_state_dict(self.restored)
 
-    def after_step(self) -> None:
+    def after_cancel_step(self) -> None:
+        self.still = True
+
+    def after_step(self) -> None:  # also comes after a step that was cancelled
+        if self.still:
+            self.still = False
+            return
         self.average.update(self.learn.model, step=self.learn.train_iter)
 
     def before_validate(self) -> None:

@@ -38,14 +38,15 @@ class Record(Callback):
 
     def before_train(self) -> None:
         self.skipped = sum(amp.skipped_steps for amp in self.scaling)
-        # A 0-d tensor on the device: adding to it does not wait for the step.
-        self.total, self.count = torch.zeros((), device=self.learn.device), 0
+        # 0-d tensors on the device: adding to them does not wait for the step.
+        self.total, self.count = torch.zeros(2, device=self.learn.device)
 
     def after_batch(self) -> None:
         learn = self.learn
         loss, rows = learn.loss.detach(), len(learn.batch[INDEX])
-        self.total += loss * rows
-        self.count += rows
+        finite = loss.isfinite()
+        self.total += torch.where(finite, loss * rows, 0)  # one NaN would hide the whole epoch
+        self.count += finite * rows
         values: dict[str, Any] = {"train/loss": loss, **self._changed()}
         if self.several:
             means = {name: value.mean() for name, value in learn.loss_func.samples.items()}
@@ -58,7 +59,7 @@ class Record(Callback):
     def after_epoch(self) -> None:
         learn = self.learn
         self.buffer.flush()
-        scores = {"train/loss_epoch": float(self.total) / max(self.count, 1)}
+        scores = {"train/loss_epoch": float(self.total / self.count)}
         learn.scores = scores | valid_scores(learn)
         self.history.append({"epoch": learn.epoch + 1, **learn.scores})
         values = learn.scores | self._skipped()

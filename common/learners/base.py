@@ -70,6 +70,7 @@ class Learner(DispatchLearner):
         )
         self.evaluation: Evaluation | None = None
         self.first_epoch, self.first_batch, self.interrupted = 0, 0, ""
+        self.on_backward_error: Callable[[RuntimeError], None] | None = None
 
     def targets(self, batch: Mapping[str, Any]) -> Any:
         """Return the truth of N samples, as the metrics take it."""
@@ -146,6 +147,14 @@ class Learner(DispatchLearner):
         self.n_iter = len(self.dl) + skipped
         for number, batch in enumerate(self.dl, skipped):
             self.one_batch(number, batch)
+
+    def _backward(self) -> None:
+        try:
+            super()._backward()
+        except RuntimeError as error:  # a NaN, where torch's anomaly detection is on
+            if self.on_backward_error is None:
+                raise
+            self.on_backward_error(error)
 
     def _set_device(self, batch: dict[str, Any]) -> dict[str, Any]:
         if self.device.type == "cpu":

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from torch.autograd import set_detect_anomaly
+
 from common.callbacks.accumulate import Accumulate
+from common.callbacks.anomaly import guards
 from common.callbacks.checkpoint import VALID_LOSS, Checkpoint
 from common.callbacks.console import Console
 from common.callbacks.ema import Ema
@@ -78,6 +81,7 @@ def train_run(
     )
     saver = Checkpoint(run, [*metrics, VALID_LOSS], facts(learner, config, run), logger)
     watching = [*watching_callbacks(config, logger), saver, OutOfFold(run, config, saver)]
+    watching += guards(config, logger, run.folder / "anomalies")
     learner.add_cbs([*technique_callbacks(config), *watching, Interrupt(config.train.time_limit)])
     if _resumes(run, resume):
         state = saver.resume()
@@ -106,7 +110,8 @@ def _fit(
     run.write_summary(status="running", config=config.model_dump(mode="json"))
     status = "failed"
     try:
-        learner.fit(config.train.freeze_epochs + config.train.epochs)
+        with set_detect_anomaly(config.train.detect_anomaly):
+            learner.fit(config.train.freeze_epochs + config.train.epochs)
         status = "interrupted" if learner.interrupted else "finished"
     except KeyboardInterrupt:
         status = "interrupted"

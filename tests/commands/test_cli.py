@@ -225,3 +225,15 @@ def test_help_needs_no_heavy_imports(project):
     heavy = "import common.cli, sys; print({'torch', 'pandas', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_an_exploding_training_stops_with_a_code_of_its_own(project, tmp_path):
+    code, text = project("train", "colours", *FAST, "train.lr=1e38", "train.schedule=constant")
+    assert code == 3, text
+    assert "stopped by anomaly: the " in text
+    assert "first at conv2d in body.conv1" in text
+    assert "go on with" in text
+    assert "train.anomaly=skip" in text
+    assert list(tmp_path.glob("runs/colours/*/fold0/anomalies/step*/report.json"))
+    figures = list(tmp_path.glob("runs/colours/*/fold0/figures/*anomaly*"))
+    assert {path.suffix for path in figures} >= {".jpg", ".parquet"}, figures
