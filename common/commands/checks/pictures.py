@@ -38,8 +38,8 @@ def write_pairs(file: Path, audit: Audit, config: Config) -> Path | None:
     sections = []
     for heading, chosen in audit.kinds.items():
         pairs = audit.duplicates.pairs[chosen]
-        some = pairs[np.unique(np.linspace(0, len(pairs) - 1, PAIRS).astype(int))].tolist()
         if len(pairs):
+            some = pairs[np.unique(np.linspace(0, len(pairs) - 1, PAIRS).astype(int))].tolist()
             images = [_beside(audit.rows, pair) for pair in some]
             titles = [_title(audit.rows, pair, config) for pair in some]
             sections.append(Section(f"{heading} ({len(pairs)} pairs)", images, titles))
