@@ -122,7 +122,8 @@ def _uneven(counts: pd.DataFrame, images: np.ndarray) -> list[str]:
 def _range(counts: pd.DataFrame, images: np.ndarray) -> str:
     totals = counts.sum(axis=1).sort_values()
     rare, usual = totals.index[0], totals.index[-1]
-    folds = f"{len(images)} folds of {images.min()} to {images.max()} images"
+    least, most = images.min(), images.max()
+    folds = f"{len(images)} folds of {least if least == most else f'{least} to {most}'} images"
     if len(totals) == 1:
         return f"{folds}; {rare} in {totals.iloc[0]} of {images.sum()} images"
     return f"{folds}; rarest {rare} ({totals.iloc[0]}), most frequent {usual} ({totals.iloc[-1]})"

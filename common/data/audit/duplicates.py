@@ -124,8 +124,9 @@ def _tell(check: str, found: Duplicates, rows: pd.DataFrame, remedy: str) -> Fin
     same = int(found.identical.sum())
     order = np.argsort(~found.identical, kind="stable")
     shown = [f"{ids[a]} = {ids[b]}" for a, b in found.pairs[order].tolist()]
-    kinds = f"{same} byte-identical and {len(found.pairs) - same} near-identical pairs{smaller}"
-    return warning(check, f"{kinds}: {some(shown, 3)}", remedy)
+    counts = {"byte-identical": same, "near-identical": len(found.pairs) - same}
+    kinds = " and ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    return warning(check, f"{kinds} pairs{smaller}: {some(shown, 3)}", remedy)
 
 
 def _digest(path: str) -> str:
