@@ -127,7 +127,7 @@ def _train(learner: Learner, steps: int, seconds: float) -> int:
 def _ask(learner: Learner, units: Units, seed: int) -> Chance | None:
     """Compare predictions for some of the validation with its targets."""
     dataset = learner.dls.valid.dataset
-    rows = _rows(dataset, units)
+    rows = _rows(dataset, units, np.random.default_rng(seed))
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, SAMPLES).astype(int))]
     if len(rows) < LEAST:
         return None
@@ -146,7 +146,7 @@ def _ask(learner: Learner, units: Units, seed: int) -> Chance | None:
     return above_chance(predictions - predictions.mean(0), targets, strata, seed)
 
 
-def _rows(dataset: Any, units: Units) -> np.ndarray:
+def _rows(dataset: Any, units: Units, random: np.random.Generator) -> np.ndarray:
     """Return samples that are independent of each other: one of each unit, or of each picture."""
     if isinstance(dataset, MaskDataset):
         codes = _picture(dataset, np.arange(len(dataset)))
@@ -154,7 +154,8 @@ def _rows(dataset: Any, units: Units) -> np.ndarray:
         return np.sort(middle[np.unique(codes[middle], return_index=True)[1]])
     if getattr(dataset, "labels", None) is None:
         return np.arange(len(dataset))
-    return np.sort(np.unique(_units(dataset, units), return_index=True)[1])
+    mixed = random.permutation(len(dataset))  # not the first, which may always be of one class
+    return np.sort(mixed[np.unique(_units(dataset, units)[mixed], return_index=True)[1]])
 
 
 def _middle(codes: np.ndarray) -> np.ndarray:
