@@ -1,11 +1,13 @@
 """What is checked of the model: the competition's own, made by its own train.py."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from common.competition import Competition
 from common.config import Config
-from common.data.audit.finding import Finding, problem, warning
+from common.data.audit.finding import Finding, problem
 from common.errors import KitError
 from common.learners.base import Learner
 from common.learners.rehearsal import instead_of_training
@@ -18,7 +20,7 @@ STARTS = 64  # samples whose first loss is looked at
 def rehearse_training(competition: Competition, config: Config, place: Path, run: Run) -> Learner:
     """Tell the story of `train.py` up to the point where it would train; return its learner."""
     made: list[Learner] = []
-    with instead_of_training(made.append), warnings.catch_warnings():
+    with instead_of_training(made.append), _local_files(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said once, when the data was read
         competition.module("train").train(config, place, run)
     if not made:
@@ -39,8 +41,7 @@ def make_model(
     try:
         return rehearse_training(competition, config, place, run), config, []
     except NoWeights as error:
-        said = str(error).partition("; ")
-        found = [warning("weights", f"{said[0]}; checked with random ones", said[2])]
+        found = [_no_weights(config, error)]
         config = config.model_copy(update={"model.weights": "none"})
     except KitError as error:
         return None, config, [_stopped(error)]
@@ -60,6 +61,27 @@ def check_model(learner: Learner, config: Config) -> list[Finding]:
         return [*start_loss(learner, batches), one_batch(learner, batches[0], config)]
     except KitError as error:
         return [_stopped(error)]
+
+
+@contextmanager
+def _local_files() -> Iterator[None]:
+    """Keep the Hub's client from fetching: a check is quick, on a plane as well."""
+    from huggingface_hub import constants
+
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _no_weights(config: Config, error: NoWeights) -> Finding:
+    return Finding(
+        "weights",
+        "ok",
+        f"those of {config.model.name} are not on this machine yet; checked with random ones",
+        f"training fetches them if it is online; else {str(error).partition('; ')[2]}",
+    )
 
 
 def _stopped(error: KitError) -> Finding:

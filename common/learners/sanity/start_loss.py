@@ -10,7 +10,6 @@ from common.data.audit.finding import Finding, ok, problem, warning
 from common.learners.base import Learner
 from common.learners.sanity.theory import Theory, theory_of
 
-HIGHER, MORE = 1.3, 0.1  # how much above theory random features of a fresh head may take it
 CHECK = "loss at start"
 
 
@@ -40,10 +39,9 @@ def start_loss(learner: Learner, batches: Sequence[dict[str, Any]]) -> list[Find
 def _mean(theories: Sequence[Theory]) -> Theory | None:
     if not theories:
         return None
-    value, least = (
-        sum(column) / len(theories) for column in list(zip(*theories, strict=True))[::2]
-    )
-    return Theory(value, theories[0].words, least)
+    numbers = [(theory.value, theory.least, theory.most) for theory in theories]
+    value, least, most = (sum(column) / len(column) for column in zip(*numbers, strict=True))
+    return Theory(value, theories[0].words, least, most)
 
 
 def _judge(name: str, value: float, theory: Theory | None) -> Finding:
@@ -57,7 +55,7 @@ def _judge(name: str, value: float, theory: Theory | None) -> Finding:
     if theory is None:
         return ok(CHECK, f"{name}: {value:.3f} (no theory says what it should be)")
     said = f"{name}: {value:.3f}, {theory.words} is {theory.value:.3f}"
-    if value > HIGHER * theory.value + MORE:
+    if value > theory.most:
         return warning(
             CHECK,
             said,

@@ -11,15 +11,17 @@ from common.keys import IGNORE, LOSS_CENTRES, LOSS_CLASSES
 from common.losses.terms import LossTerm
 
 PRIOR, ALPHA, GAMMA = 0.01, 0.25, 2.0  # of torchvision's dense detectors (Lin et al. 2017)
+SLACK = 0.6
 UNDECIDED = ("focal", "dice", "jaccard", "lovasz")  # known by their value at logits of 0
 
 
 class Theory(NamedTuple):
-    """A loss of a network that knows nothing, how it is called, and how much less is no wonder."""
+    """A loss of a network that knows nothing, how it is called, and what is no wonder yet."""
 
     value: float
     words: str
     least: float  # a head whose bias knows how frequent the classes are starts here
+    most: float  # random features take a fresh head so far: logits with a deviation of about 1
 
 
 def theory_of(
@@ -29,20 +31,20 @@ def theory_of(
     name = getattr(term.function, "__name__", "")
     if term.output == LOSS_CLASSES:
         value = ALPHA * (1 - PRIOR) ** GAMMA * -math.log(PRIOR)
-        return Theory(value, f"focal loss at its prior of {PRIOR:g}", 0.6 * value)
+        return Theory(value, f"focal loss at its prior of {PRIOR:g}", 0.6 * value, value + SLACK)
     if term.output == LOSS_CENTRES:
-        return Theory(math.log(2), "ln 2", 0.85 * math.log(2))
+        value = math.log(2)
+        return Theory(value, "ln 2", 0.8 * value, value + SLACK)
     output, target = outputs[term.output], batch[term.target]
     if name in ("cross_entropy", "binary_cross_entropy", "binary_cross_entropy_mask"):
         several = name == "cross_entropy" or (name.endswith("mask") and output.shape[1] > 1)
         count = output.shape[1] if several else 2
         value = math.log(count)
-        return Theory(
-            value, f"ln {count}", 0.85 * min(value, label_entropy(target, count, several))
-        )
+        least = 0.85 * min(value, label_entropy(target, count, several))
+        return Theory(value, f"ln {count}", least, value + SLACK)
     if name in UNDECIDED:
         value = float(term.function(torch.zeros_like(output), target).mean())
-        return Theory(value, f"{name} at even odds", 0.6 * value)
+        return Theory(value, f"{name} at even odds", 0.6 * value, value + max(0.25, value / 2))
     return None
 
 
