@@ -59,16 +59,29 @@ def demo(competition: Name, data: DataDir = None) -> None:
 @app.command()
 def check(
     competition: Name,
+    overrides: Overrides = None,
+    experiment: Experiment = "baseline",
+    model: Annotated[
+        bool, typer.Option("--model/--no-model", help="also: does the model learn a batch by heart")
+    ] = True,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="also: train shortly on shuffled labels, to find leaks")
+    ] = False,
     data: DataDir = None,
+    runs: RunsDir = None,
     submission: Annotated[Path | None, typer.Option(help="a csv file to validate")] = None,
 ) -> None:
-    """Check the data, or a submission against the sample before an attempt is spent."""
+    """Check data and model before a long run, or a submission before an attempt is spent.
+
+    Exit code 1: a run cannot succeed (files that cannot be read, a loss that is not finite or does
+    not fall); 2: the data cannot be read at all. Warnings leave it at 0.
+    """
     from common.commands.check import check_data, check_submission_file
 
     if submission:
         check_submission_file(competition, data, submission)
     else:
-        check_data(competition, data)
+        check_data(competition, data, runs, experiment, overrides or [], model, deep)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from common.callbacks.unfreeze import Unfreeze
 from common.checkpoints import load_checkpoint
 from common.config import Config, flatten
 from common.learners.base import Learner
+from common.learners.rehearsal import rehearse
 from common.loggers.base import Logger
 from common.loggers.factory import make_loggers
 from common.loggers.fan_out import FanOut
@@ -69,6 +70,8 @@ def train_run(
     Returns:
         The run's summary, as `kit runs --json` lists it.
     """
+    if rehearse(learner):
+        return {}
     earlier = load_checkpoint(run.last)["training"]["loggers"] if _resumes(run, resume) else {}
     logger = make_loggers(
         config.log.loggers,
