@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from common.figures.grid import figure_to_image, is_image, row_title
+from common.figures.grid import figure_to_image, is_image, row_title, same_size
 from common.figures.lines import curve_figure, histogram_figure
 from common.loggers.wandb_mode import choose_mode
 
@@ -106,8 +106,9 @@ class WandbLogger:
         values: dict[str, Any] = {name: table}
         pictures = [(v, row_title(row)) for row in rows for v in row.values() if is_image(v)]
         if pictures and not self.online:
-            listed = [self._picture(image, title) for image, title in pictures[:MAX_PICTURES]]
-            values[f"{name}_images"] = listed
+            images, titles = zip(*pictures[:MAX_PICTURES], strict=True)
+            # A list of several sizes is warned of at every call and shown distorted.
+            values[f"{name}_images"] = list(map(self._picture, same_size(images), titles))
         self._log(values, global_step, epoch)
 
     def curve(

@@ -39,7 +39,7 @@ def run(settings, tmp_path_factory, picture, read_wandb):
     logger.histogram("valid/fine", np.arange(600), np.arange(601.0), **AT)
     rows = [
         {"id": "a", "image": picture, "prob": np.float32(0.5), "shape": (1, 2)},
-        {"id": "b", "image": picture, "prob": None},
+        {"id": "b", "image": picture[:-4, :-9], "prob": None},
     ]
     logger.table("valid/predictions", rows, **AT)
     logger.curve("valid/roc", np.arange(3), np.arange(3), axes=("fpr", "tpr"), **AT)
@@ -83,7 +83,7 @@ def test_histogram_keeps_counts_and_edges(run):
     assert entry["bins"] == [0, 1, 2, 3, 4]
 
 
-def test_table_keeps_its_rows_and_offline_its_pictures_beside_it(run):
+def test_table_keeps_its_rows_and_offline_its_pictures_beside_it(run, picture):
     ((_, table),) = run.column("valid/predictions")
     kept = json.loads((run.folder / "files" / table["path"]).read_text())
     assert kept["columns"] == ["id", "image", "prob", "shape"]
@@ -92,7 +92,9 @@ def test_table_keeps_its_rows_and_offline_its_pictures_beside_it(run):
     assert kept["data"][0][3] == "(1, 2)"
     ((_, listed),) = run.column("valid/predictions_images")
     assert listed["captions"][0].startswith("id a | prob 0.5")
-    assert len([n for n in listed["filenames"] if (run.folder / "files" / n).is_file()]) == 2
+    files = [run.folder / "files" / name for name in listed["filenames"]]
+    # Of one size, for W&B warns of lists of several and shows them distorted.
+    assert [Image.open(file).size for file in files] == [picture.shape[1::-1]] * 2
 
 
 def test_config_summary_artifact_and_status_are_kept(run):

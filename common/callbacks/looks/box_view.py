@@ -22,6 +22,7 @@ class BoxView(View):
     """Truth (green) and what was found (yellow) side by side, above the best confidence."""
 
     metric, tile = "score", 2 * TILE
+    legend = "green: true boxes; yellow: found, with their confidence"
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
