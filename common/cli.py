@@ -6,7 +6,7 @@ Bodies are imported when a command runs, so that help is quick.
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -162,12 +162,16 @@ def report(run: str, runs: RunsDir = None) -> None:
 
 
 def format_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, *line: Any
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
 ) -> str:
     """Return our own warnings as a line for the person, others as Python writes them."""
     if category is UserWarning and "site-packages" not in filename:
         return f"warning: {message}\n"
-    return pythons_format(message, category, filename, lineno, *line)
+    return pythons_format(message, category, filename, lineno, line)
 
 
 def main() -> None:
