@@ -288,7 +288,7 @@ def test_the_network_sees_the_files_own_pixels_turned_or_mirrored_and_no_others(
 
 
 def is_view(image: np.ndarray, stored: np.ndarray) -> bool:
-    """Say whether a picture is one of the eight ways to lay another, but for a decoder's rounding."""
+    """Say whether a picture lies in one of the eight ways, but for the rounding of decoders."""
     ways = [np.rot90(way, turns) for way in (stored, stored[:, ::-1]) for turns in range(4)]
     fitting = [way for way in ways if way.shape == image.shape]
     return any(np.abs(image.astype(int) - way).max() <= 1 for way in fitting)
