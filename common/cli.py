@@ -4,12 +4,15 @@ Bodies are imported when a command runs, so that help is quick.
 """
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from common.errors import KitError
+
+pythons_format = warnings.formatwarning
 
 app = typer.Typer(
     help="From a competition's raw files to a valid, scored submission.",
@@ -171,8 +174,23 @@ def report(run: str, runs: RunsDir = None) -> None:
     write_run_report(run, runs)
 
 
+def format_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """Return our own warnings as a line for the person, others as Python writes them."""
+    if category is UserWarning and "site-packages" not in filename:
+        return f"warning: {message}\n"
+    return pythons_format(message, category, filename, lineno, line)
+
+
 def main() -> None:
     """Run the command line: a person's mistake is one line and exit code 2, a bug a traceback."""
+    warnings.formatwarning = format_warning
+    warnings.filterwarnings("ignore", "`torch.jit", FutureWarning)  # timm's, at every import
     try:
         app()
     except KitError as error:

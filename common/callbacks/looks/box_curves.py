@@ -37,7 +37,9 @@ class BoxCurves(Look):
         self.logger.table("valid/class_scores", [rows[i] for i in order], **self.moment)
         if not ranking.truths.any():
             return
-        panels = [_iou_panel(by_iou, _operating_point(ranking, confidence_of(evaluation)))]
+        whose = "all boxes, " if len(classes) > 1 else ""  # the lines are means over classes
+        marks = _operating_point(ranking, confidence_of(evaluation), whose)
+        panels = [_iou_panel(by_iou, marks)]
         panels += [_class_panel(by_class, areas) if len(classes) > 1 else _area_panel(by_iou)]
         figure = line_figure(panels, legend="average precision")
         self.logger.figure("valid/curves", figure, **self.moment)
@@ -81,11 +83,11 @@ def _area_panel(by_iou: list[np.ndarray]) -> Panel:
     return Panel("How closely boxes fit", ("IoU that is asked for", "average precision"), [line])
 
 
-def _operating_point(ranking: BoxRanking, confidence: float) -> list[Mark]:
+def _operating_point(ranking: BoxRanking, confidence: float, whose: str) -> list[Mark]:
     curve = ranking.curve(0)
     reached = np.flatnonzero(curve.thresholds >= np.float32(confidence))
     if not len(reached) or not curve.positives:
         return []
     at = reached[-1]
-    word = f"confidence {confidence:.2f}"
+    word = f"{whose}confidence {confidence:.2f}"
     return [Mark(float(curve.recall[at]), float(curve.precision[at]), word)]
