@@ -88,7 +88,7 @@ def sample_grid(
 
 def same_size(images: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return pictures `(H, W, 3)`, each in the middle of a sheet as large as the largest."""
-    height, width = (max(image.shape[axis] for image in images) for axis in (0, 1))
+    height, width = (max((image.shape[axis] for image in images), default=0) for axis in (0, 1))
     pages = []
     for image in images:
         page = np.full((height, width, 3), PAPER, np.uint8)

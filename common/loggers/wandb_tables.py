@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from common.figures.grid import is_image, row_title
+from common.figures.grid import is_image, row_title, same_size
 
 MAX_PICTURES = 100  # wandb shows no more of a list
 FILE = "_file"  # ends the name of the column that names a picture's file
@@ -82,18 +82,6 @@ class Tables:
         path = Path(picture._path)
         inside = path.is_relative_to(self._folder)  # not so in a disabled run
         return path.relative_to(self._folder).as_posix() if inside else path.name
-
-
-def same_size(images: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return `(H, W, 3)` pictures with white added to smaller ones: a panel wants one size."""
-    height = max((image.shape[0] for image in images), default=0)
-    width = max((image.shape[1] for image in images), default=0)
-    pages = []
-    for image in images:
-        page = np.full((height, width, 3), 255, np.uint8)
-        page[: image.shape[0], : image.shape[1]] = image
-        pages.append(page)
-    return pages
 
 
 def _stay(*args: Any, **kwargs: Any) -> None:
