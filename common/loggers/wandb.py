@@ -104,11 +104,10 @@ class WandbLogger:
 
         Every row names the file of its picture in the list, in `<column>_file`.
         """
-        when = {"global_step": global_step, "epoch": epoch}
         pictures = self._tables.pictures(f"{name}_images", rows)
         if pictures:
-            self._log({f"{name}_images": list(pictures.values())}, **when)
-        self._log({name: self._tables.table(rows, pictures)}, **when)
+            self._log({f"{name}_images": list(pictures.values())}, global_step, epoch)
+        self._log({name: self._tables.table(rows, pictures)}, global_step, epoch)
         self._tables.release()
 
     def curve(
