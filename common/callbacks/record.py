@@ -34,12 +34,10 @@ class Record(Callback):
         self.first = [optimiser_values(group) for group in self.groups]
         scaler = getattr(self.learn, "scaler", None)
         scaled = scaler is not None and scaler.is_enabled()
+        self.history = []
+        self.total, self.count = self._nothing()
+        self.skipped = 0
         self.scaling = [cb for cb in self.learn.cbs if scaled and isinstance(cb, HalfPrecision)]
-
-    def before_train(self) -> None:
-        self.skipped = sum(amp.skipped_steps for amp in self.scaling)
-        # 0-d tensors on the device: adding to them does not wait for the step.
-        self.total, self.count = torch.zeros(2, device=self.learn.device)
 
     def after_batch(self) -> None:
         learn = self.learn
@@ -64,9 +62,33 @@ class Record(Callback):
         self.history.append({"epoch": learn.epoch + 1, **learn.scores})
         values = learn.scores | self._skipped()
         self.logger.scalars(values, global_step=learn.train_iter, epoch=learn.epoch + 1)
+        self.total, self.count = self._nothing()
+        self.skipped = sum(amp.skipped_steps for amp in self.scaling)
 
     def after_fit(self) -> None:
-        self.buffer.flush()
+        if not self.learn.interrupted:  # or the checkpoint has what is kept back
+            self.buffer.flush()
+
+    def saved_state(self) -> dict[str, Any]:
+        return {
+            "buffer": self.buffer.rows(),
+            "first": self.first,
+            "history": self.history,
+            "total": self.total,
+            "count": self.count,
+            "skipped": self.skipped,
+        }
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Go on with the epoch where another session left it."""
+        self.buffer.restore(state["buffer"])
+        self.first, self.history = state["first"], state["history"]
+        self.total, self.count = (state[k].to(self.learn.device) for k in ("total", "count"))
+        self.skipped = state["skipped"]
+
+    def _nothing(self) -> torch.Tensor:
+        """Return a sum and a count on the device: adding to them does not wait for the step."""
+        return torch.zeros(2, device=self.learn.device)
 
     def _skipped(self) -> dict[str, float]:
         """Return how many steps of the epoch fp16 left out, if it is on."""
