@@ -43,5 +43,5 @@ def test_the_second_process_is_told_who_is_first_and_kill_9_leaves_no_lock(tmp_p
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(KitError, match="expected to write '.*run'.*--runs or KIT_RUNS"):
+    with pytest.raises(KitError, match=r"expected to write '.*run'.*--runs or KIT_RUNS"):
         lock_run(tmp_path / "file" / "run")

@@ -55,10 +55,11 @@ def test_sessions_give_the_weights_of_one_long_run_and_keep_their_limit(train, l
     whole = train(long, "whole", Time())
     assert whole.status == "finished"
     limited = long.model_copy(update={"train.time_limit": LIMIT})
-    lasted, batches = [], [0]
-    while not lasted or run.status == "interrupted":
+    lasted, batches, status = [], [0], "interrupted"
+    while status == "interrupted":
         began = clock()
         run = train(limited, "parts", Time(), resume=bool(lasted))
+        status = run.status
         lasted.append(Time.now - began)
         batches.append(load_checkpoint(run.last)["training"]["train_iter"])
         assert batches[-1] > batches[-2] or run.status == "finished"

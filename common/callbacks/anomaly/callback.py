@@ -13,6 +13,7 @@ from common.callbacks.anomaly.replay import Replay
 from common.callbacks.anomaly.report import MOST, Reporter
 from common.callbacks.anomaly.trace import is_finite
 from common.callbacks.base import Callback
+from common.callbacks.checkpoint import Checkpoint
 from common.callbacks.half_precision import HalfPrecision
 from common.callbacks.looks.steps import Listener
 from common.callbacks.mix import Mix
@@ -188,6 +189,7 @@ class Anomalies(Callback):
         learn, first = self.learn, self.group[0]
         first.arrived.put_back()
         learn.opt.zero_grad()
-        # A checkpoint names the batch after the current one as the next.
-        learn.iter = first.cursor.iter - 1
+        for callback in learn.cbs:
+            if isinstance(callback, Checkpoint):
+                callback.done = first.cursor.iter
         learn.train_iter, learn.pct_train = first.cursor.train_iter, first.cursor.pct_train
