@@ -60,7 +60,7 @@ def collect(run_dir: Path) -> dict[str, Any]:
         "findings": find_findings(run_dir, rows),
         "history": _history(rows, best),
         "epochs": _epoch_table(rows),
-        "legend": LEGENDS.get(config.get("task"), ""),
+        "legend": LEGENDS.get(str(config.get("task")), ""),
         "config": _pretty(config),
         "environment": _pretty(_read_json(run_dir / "environment.json")),
     }

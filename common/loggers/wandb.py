@@ -104,7 +104,7 @@ class WandbLogger:
 
         Every row names the file of its picture in the list, in `<column>_file`.
         """
-        when = {"global_step": global_step, "epoch": epoch}
+        when: dict[str, Any] = {"global_step": global_step, "epoch": epoch}
         pictures = self._tables.pictures(f"{name}_images", rows)
         if pictures:
             self._log({f"{name}_images": list(pictures.values())}, **when)
