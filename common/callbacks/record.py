@@ -16,6 +16,9 @@ CHANGING = ("lr", "momentum", "betas", "weight_decay", "eps")
 class Record(Callback):
     """Per step: loss, its terms and the optimiser's values; per epoch: `learn.scores`.
 
+    Of each parameter group momentum, betas, weight decay and eps are logged at the first step and
+    whenever they change, learning rates at every step.
+
     With fp16 also the loss scale, and how many steps were skipped.
 
     The loss is read from the device once per `every` steps, never in a step.
@@ -31,7 +34,7 @@ class Record(Callback):
         self.buffer = ScalarBuffer(self.logger, self.every)
         self.several = len(self.learn.loss_func.terms) > 1
         self.groups = self.learn.opt.opt.param_groups
-        self.first = [optimiser_values(group) for group in self.groups]
+        self.known: list[dict[str, float]] = [{} for _ in self.groups]
         scaler = getattr(self.learn, "scaler", None)
         scaled = scaler is not None and scaler.is_enabled()
         self.history = []
@@ -96,12 +99,12 @@ class Record(Callback):
         return {"optimiser/skipped_steps": total - self.skipped} if self.scaling else {}
 
     def _changed(self) -> dict[str, float]:
-        """Return values that are not what they were when the fit began, of every group."""
+        """Return the learning rates, and of every group what is not as it was last logged."""
         found = {}
-        for group, first in zip(self.groups, self.first, strict=True):
+        for group, known in zip(self.groups, self.known, strict=True):
             for name, value in optimiser_values(group).items():
-                if name.startswith("lr") or value != first[name]:
-                    found[f"optimiser/{name}_{group['group_name']}"] = value
+                if name.startswith("lr") or value != known.get(name):
+                    found[f"optimiser/{name}_{group['group_name']}"] = known[name] = value
         return found
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from common.figures.grid import format_value
 from common.loggers.report_album import Album
 
-TRUTHS = ("truth", "target", "label", "actual")
-PREDICTIONS = ("prediction", "pred", "preds", "predicted")
+TRUTHS = ("truth", "target", "label", "given", "actual")
+PREDICTIONS = ("prediction", "pred", "preds", "predicted", "suggested")
 GROUP = "why"  # the column that says why a sample is shown
 MAX_TEXT = 160  # characters of a value
 Rows = Sequence[Mapping[str, Any]]

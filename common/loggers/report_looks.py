@@ -86,8 +86,11 @@ def _table(name: str, files: Files, album: Album) -> dict[str, Any]:
 def _line(name: str, look: Mapping[str, Any], album: Album) -> dict[str, Any]:
     epoch = float(look["epoch"])
     state = {"epoch": f"{epoch:g}", "uri": album.uri(fine_png(_draw(look)), ".png"), "caption": ""}
-    latest = state if state["uri"] else None
-    block: dict[str, Any] = {"wide": False, "latest": latest, "earlier": []}
+    block: dict[str, Any] = {
+        "wide": False,
+        "latest": state if state["uri"] else None,
+        "earlier": [],
+    }
     return {**_head(name, epoch, "figure"), **block}
 
 

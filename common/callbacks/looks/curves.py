@@ -48,14 +48,9 @@ class Curves(Look):
         figure = ranking_figure(kept, rows, self.mark)
         self.logger.figure("valid/curves", figure, **self.moment)
         x, y = mean_line(list(kept.values()))
-        self.logger.curve(
-            "valid/precision_recall",
-            x,
-            y,
-            axes=("recall", "precision"),
-            counts=counts_at(list(kept.values())),
-            **self.moment,
-        )
+        axes, counts = ("recall", "precision"), counts_at(list(kept.values()))
+        name = "valid/precision_recall"
+        self.logger.curve(name, x, y, axes=axes, counts=counts, **self.moment)
 
     def curves(self, evaluation: Evaluation) -> dict[str, Curve]:
         """Return the curve of each class that has one of its own."""
