@@ -62,7 +62,8 @@ def test_sessions_give_the_weights_of_one_long_run_and_keep_their_limit(train, l
         status = run.status
         lasted.append(Time.now - began)
         batches.append(load_checkpoint(run.last)["training"]["train_iter"])
-        assert batches[-1] > batches[-2] or run.status == "finished"
+        status = run.status
+        assert batches[-1] > batches[-2] or status == "finished"
     assert len(lasted) >= 3
     assert max(lasted) < 3600 * LIMIT
     assert run.status == "finished"
