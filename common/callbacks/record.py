@@ -75,7 +75,7 @@ class Record(Callback):
     def saved_state(self) -> dict[str, Any]:
         return {
             "buffer": self.buffer.rows(),
-            "first": self.first,
+            "known": self.known,
             "history": self.history,
             "total": self.total,
             "count": self.count,
@@ -85,7 +85,7 @@ class Record(Callback):
     def restore_state(self, state: dict[str, Any]) -> None:
         """Go on with the epoch where another session left it."""
         self.buffer.restore(state["buffer"])
-        self.first, self.history = state["first"], state["history"]
+        self.known, self.history = state["known"], state["history"]
         self.total, self.count = (state[k].to(self.learn.device) for k in ("total", "count"))
         self.skipped = state["skipped"]
 
