@@ -12,7 +12,8 @@ from common.config import Config, flatten
 from common.errors import KitError, cannot_write
 from common.run_lock import lock_run
 
-HOW = ("time_limit", "save_minutes", "halve_batch")  # in which sessions, not what is trained
+# In which sessions, not what is trained.
+HOW = ("time_limit", "save_minutes", "halve_batch", "anomaly", "detect_anomaly")
 LAST, BEFORE = "last.pt", "last_before.pt"
 
 

@@ -16,13 +16,20 @@ class Ema(Callback):
         self.decay = decay
         self.average: Any = None  # a ModelEmaV3 once fitting
         self.raw: Any = None
+        self.still = False  # the step was cancelled: no weight moved
 
     def before_fit(self) -> None:
         self.after_validate()  # of a fit that broke while validating
         # Warm-up keeps the first random weights from ruling short trainings.
         self.average = ModelEmaV3(self.learn.model, decay=self.decay, use_warmup=True)
 
-    def after_step(self) -> None:
+    def after_cancel_step(self) -> None:
+        self.still = True
+
+    def after_step(self) -> None:  # also comes after a step that was cancelled
+        if self.still:
+            self.still = False
+            return
         self.average.update(self.learn.model, step=self.learn.train_iter)
 
     def before_validate(self) -> None:

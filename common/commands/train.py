@@ -56,6 +56,9 @@ def _train_one(
         )
         if summary["interrupted_by"].startswith("SIG"):
             sys.exit(130)
+        if summary["interrupted_by"].startswith("anomaly"):
+            print(f"reports: {run.folder / 'anomalies'}; train.anomaly=skip leaves such steps out")
+            sys.exit(3)
     return summary["status"]
 
 

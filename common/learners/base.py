@@ -68,6 +68,7 @@ class Learner(DispatchLearner):
         )
         self.evaluation: Evaluation | None = None
         self.first_epoch, self.first_batch, self.interrupted = 0, 0, ""
+        self.on_backward_error: Callable[[RuntimeError], None] | None = None
         self.known_thresholds: dict[str, float] = {}  # of a run that goes on, until it validates
 
     def targets(self, batch: Mapping[str, Any]) -> Any:
@@ -156,6 +157,14 @@ class Learner(DispatchLearner):
         self.n_iter = len(self.dl) + skipped
         for number, batch in enumerate(self.dl, skipped):
             self.one_batch(number, batch)
+
+    def _backward(self) -> None:
+        try:
+            super()._backward()
+        except RuntimeError as error:  # a NaN, where torch's anomaly detection is on
+            if self.on_backward_error is None:
+                raise
+            self.on_backward_error(error)
 
     def _set_device(self, batch: dict[str, Any]) -> dict[str, Any]:
         if self.device.type == "cpu":

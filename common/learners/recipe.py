@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from torch.autograd import set_detect_anomaly
+
 from common.callbacks.accumulate import Accumulate
+from common.callbacks.anomaly import guards
 from common.callbacks.best import VALID_LOSS, Best
 from common.callbacks.checkpoint import Checkpoint
 from common.callbacks.console import Console
@@ -19,6 +22,7 @@ from common.callbacks.unfreeze import Unfreeze
 from common.checkpoints import load_newest
 from common.config import Config, flatten
 from common.learners.base import Learner
+from common.learners.rehearsal import rehearse
 from common.learners.trouble import fit_through, take_batch_size
 from common.loggers.base import Logger
 from common.loggers.factory import make_loggers
@@ -70,6 +74,8 @@ def train_run(
     Returns:
         The run's summary, as `kit runs --json` lists it.
     """
+    if rehearse(learner):
+        return {}
     resume = resume and run.can_resume
     logger = make_loggers(
         config.log.loggers,
@@ -84,6 +90,7 @@ def train_run(
     best = Best(run, [*metrics, VALID_LOSS], known)
     saver = Checkpoint(run, known, logger, config.train.save_minutes, session)
     watching = [*watching_callbacks(config, logger), best, OutOfFold(run, config, best)]
+    watching += guards(config, logger, run.folder / "anomalies")
     learner.add_cbs([*technique_callbacks(config), *watching, Interrupt(session), saver])
     if resume:
         state = saver.resume()
@@ -109,7 +116,8 @@ def _fit(
     run.write_summary(status="running", config=config.model_dump(mode="json"))
     status = "failed"
     try:
-        fit_through(learner, config, saver)
+        with set_detect_anomaly(config.train.detect_anomaly):
+            fit_through(learner, config, saver)
         status = "interrupted" if learner.interrupted else "finished"
     except KeyboardInterrupt:
         status = "interrupted"
@@ -137,5 +145,7 @@ def _sum_up(learner: Learner, run: Run, saver: Checkpoint, logger: FanOut, statu
     logger.hyperparameters(dict(flatten(config.model_dump(mode="json"))), scores)
     if run.oof_file.exists():
         logger.artifact("oof", run.oof_file, "predictions")
+    if status == "finished" and run.best().exists():  # one that goes on would change the file
+        logger.artifact("checkpoint", run.best(), "model")
     logger.finish(status)
     write_report(run.folder)

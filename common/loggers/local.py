@@ -89,6 +89,7 @@ class LocalLogger:
         axes: tuple[str, str],
         global_step: int,
         epoch: float,
+        counts: np.ndarray | None = None,
     ) -> None:
         """Append the line to `looks.jsonl`, thinned to 1000 points."""
         x, y = thin(np.asarray(x), np.asarray(y), CURVE_POINTS)

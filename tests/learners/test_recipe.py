@@ -211,7 +211,7 @@ def test_looks_log_the_worst_sample_first(config, learner_of, colours):
     learner.dls.valid.dataset.labels[planted] = (learner.dls.valid.dataset.labels[planted] + 1) % 3
     learner.add_cbs(make_looks(config.model_copy(update={"log.looks": "all"}), logger))
     learner.fit(1, 1e-6)
-    rows = logger.of("table", "valid/predictions")[0]["rows"]
+    rows = logger.of("table", "valid/extremes")[0]["rows"]
     worst = [row for row in rows if row["why"] == "worst"]
     assert worst[0]["image_id"] == learner.dls.valid.dataset.image_id(planted)
     assert [row["loss"] for row in worst] == sorted((row["loss"] for row in worst), reverse=True)

@@ -59,6 +59,7 @@ def test_sessions_give_the_weights_of_one_long_run_and_keep_their_limit(train, l
     while status == "interrupted":
         began = clock()
         run = train(limited, "parts", Time(), resume=bool(lasted))
+        status = run.status
         lasted.append(Time.now - began)
         batches.append(load_checkpoint(run.last)["training"]["train_iter"])
         status = run.status
