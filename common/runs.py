@@ -10,7 +10,7 @@ from typing import Any
 from common import environment
 from common.config import Config, flatten
 from common.errors import KitError, cannot_write
-from common.run_lock import lock_run
+from common.run_lock import lock_run, unlock_run
 
 # In which sessions, not what is trained.
 HOW = ("time_limit", "save_minutes", "halve_batch", "anomaly", "detect_anomaly")
@@ -33,15 +33,14 @@ class Run:
         """
         run = cls(folder)
         lock_run(folder)
-        if run.config_file.exists():
-            if not resume:
-                raise KitError(
-                    f"expected a new run folder, but '{folder}' holds a run ({run.status}); go on "
-                    "with it by --resume, store this one elsewhere by --name, or delete the folder"
-                )
-            run._check_same(config)
-        write_json(run.config_file, config.model_dump(mode="json"))
-        write_json(folder / "environment.json", environment.describe())
+        try:
+            if run.config_file.exists():
+                run._check_goes_on(config, resume)
+            write_json(run.config_file, config.model_dump(mode="json"))
+            write_json(folder / "environment.json", environment.describe())
+        except BaseException:  # nothing begins here, so the folder is free again
+            unlock_run(folder)
+            raise
         return run
 
     @property
@@ -130,6 +129,14 @@ class Run:
         place = {"experiment": self.experiment, "fold": self.fold}
         merged = {**self.summary, **named, **place, **values, "time": time.time()}
         write_json(self.folder / "summary.json", merged)
+
+    def _check_goes_on(self, config: Config, resume: bool) -> None:
+        if not resume:
+            raise KitError(
+                f"expected a new run folder, but '{self.folder}' holds a run ({self.status}); go "
+                "on with it by --resume, store this one elsewhere by --name, or delete the folder"
+            )
+        self._check_same(config)
 
     def _check_same(self, config: Config) -> None:
         old, new = (dict(flatten(c.model_dump(mode="json"))) for c in (self.config, config))
