@@ -50,9 +50,12 @@ def technique_callbacks(config: Config) -> list[Any]:
     return callbacks
 
 
-def watching_callbacks(config: Config, logger: Logger) -> list[Any]:
+def watching_callbacks(config: Config, logger: Logger, run: Run | None = None) -> list[Any]:
     """Return the callbacks that only watch."""
-    return [Record(logger, config.log.every), Console(), *make_looks(config, logger)]
+    looks = make_looks(config, logger)
+    for look in looks:
+        look.run_folder = run
+    return [Record(logger, config.log.every), Console(), *looks]
 
 
 def train_run(
@@ -77,7 +80,7 @@ def train_run(
         strict=config.log.strict,
     )
     saver = Checkpoint(run, [*metrics, VALID_LOSS], facts(learner, config, run), logger)
-    watching = [*watching_callbacks(config, logger), saver, OutOfFold(run, config, saver)]
+    watching = [*watching_callbacks(config, logger, run), saver, OutOfFold(run, config, saver)]
     learner.add_cbs([*technique_callbacks(config), *watching, Interrupt(config.train.time_limit)])
     if _resumes(run, resume):
         state = saver.resume()
