@@ -13,8 +13,8 @@ from common.errors import KitError
 from common.keys import FOLD, IMAGE_ID
 from common.label_history import LabelHistory, say, word_issues
 from common.metrics.base import Metric
-from common.oof import read_oof
 from common.metrics.testimony import DOUBT, REGION
+from common.oof import read_oof
 from common.runs import Run, find_runs
 
 LISTED = 10  # label issues that are printed

@@ -14,7 +14,7 @@ from common.metrics.testimony import (
     SHIFTED,
     SPURIOUS,
     WRONG_CLASS,
-    testimony,
+    doubt_rows,
 )
 
 Boxes = Mapping[str, Any]
@@ -43,8 +43,8 @@ def box_testimony(
     alone = nearest < APART
     return pd.concat(
         [
-            testimony(images[0], *given, places, true.rows),
-            testimony(
+            doubt_rows(images[0], *given, places, true.rows),
+            doubt_rows(
                 images[1][alone],
                 MISSING,
                 scores[alone],

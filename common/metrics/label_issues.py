@@ -8,14 +8,14 @@ a NaN prediction says nothing and gives NaN.
 import numpy as np
 import pandas as pd
 
-from common.metrics.testimony import MISSING, NOTHING, SPURIOUS, WRONG_CLASS, testimony
+from common.metrics.testimony import MISSING, NOTHING, SPURIOUS, WRONG_CLASS, doubt_rows
 
 
 def class_testimony(index: np.ndarray, target: np.ndarray, prediction: np.ndarray) -> pd.DataFrame:
     """Return the rows of samples of one class each, those without a doubt left out."""
     suggested = likeliest_others(target, prediction)
     doubts = class_doubts(target, prediction)
-    return testimony(index, WRONG_CLASS, doubts, target, suggested, place=0)
+    return doubt_rows(index, WRONG_CLASS, doubts, target, suggested, place=0)
 
 
 def several_testimony(
@@ -27,7 +27,7 @@ def several_testimony(
     count, classes = target.shape
     label = np.tile(np.arange(classes), count)
     there = given.ravel()
-    return testimony(
+    return doubt_rows(
         np.repeat(index, classes),
         np.where(there, SPURIOUS, MISSING).astype(object),
         doubts.ravel(),

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from common.keys import IGNORE
-from common.metrics.testimony import MISSING, SPURIOUS, WRONG_CLASS, testimony
+from common.metrics.testimony import MISSING, SPURIOUS, WRONG_CLASS, doubt_rows
 
 KINDS = (MISSING, SPURIOUS, WRONG_CLASS)
 USUAL = 100.0  # pixels that a model is sure of for a doubt of a half
@@ -43,7 +43,9 @@ def wrong_parts(
     if not wrong.any():
         return []
     kinds = np.where(truth == 0, 0, np.where(predicted == 0, 1, 2))
-    found = [_largest(wrong & (kinds == kind), surer, thin, kind) for kind in np.unique(kinds[wrong])]
+    found = [
+        _largest(wrong & (kinds == kind), surer, thin, kind) for kind in np.unique(kinds[wrong])
+    ]
     return [
         Part(int(kind), evidence, *_classes(where, truth, predicted), _region(where))
         for kind, evidence, where in filter(None, found)
@@ -79,7 +81,7 @@ def mask_testimony(windows: Sequence[tuple[int, int, list[Part]]]) -> pd.DataFra
     """Return the rows of windows: index, pixels and wrong parts of each."""
     rows = [(index, *part) for index, _, parts in windows for part in parts]
     index, kind, evidence, given, suggested, region = zip(*rows, strict=True) if rows else [()] * 6
-    return testimony(
+    return doubt_rows(
         np.array(index, np.int64),
         np.array(KINDS, object)[np.array(kind, np.int64)],
         np.array(evidence) / (np.array(evidence) + USUAL),

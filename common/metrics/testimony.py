@@ -24,7 +24,7 @@ LEAST = 0.05  # doubt; what is less is not worth the memory
 SAME = 0.4  # IoU from which on two epochs miss the same thing
 
 
-def testimony(
+def doubt_rows(
     index: np.ndarray,
     kind: np.ndarray | str,
     doubt: np.ndarray,

@@ -13,7 +13,7 @@ from common.config import Config
 from common.evaluation import Evaluation
 from common.figures.gallery import Section, gallery
 from common.keys import IMAGE_ID, INDEX, LOSS
-from common.label_history import LabelHistory, say, word_issues
+from common.label_history import LabelHistory, records, say, word_issues
 from common.loggers.base import Logger
 from common.metrics.testimony import DOUBT
 
@@ -36,10 +36,9 @@ class LabelIssues(SampleLook):
 
     def before_fit(self) -> None:
         file = self.run_folder.label_history_file if self.run_folder else None
-        resumed = file and file.exists() and self.learn.first_epoch
-        self.history = (
-            LabelHistory.read(file, self.learn.first_epoch) if resumed else LabelHistory(file)
-        )
+        self.history, self.losses = LabelHistory(file), dict[int, float]()  # losses by index
+        if file and file.exists() and self.learn.first_epoch:
+            self.history = LabelHistory.read(file, self.learn.first_epoch)
         super().before_fit()
 
     def begin(self) -> None:
@@ -59,7 +58,7 @@ class LabelIssues(SampleLook):
         self.losses = dict(zip(evaluation[INDEX].tolist(), evaluation[LOSS].tolist(), strict=True))
 
     def after_fit(self) -> None:
-        if self.history.losses and not self.failed:
+        if self.losses and not self.failed:
             self.guard(self.conclude)()
         super().after_fit()
 
@@ -84,10 +83,10 @@ class LabelIssues(SampleLook):
         words = word_issues(top, self.config)
         rows = [
             self._row(issue, said)
-            for issue, said in zip(top.to_dict("records"), words.to_dict("records"), strict=True)
+            for issue, said in zip(records(top), records(words), strict=True)
         ]
         self.logger.table(NAME, rows, **self.moment)
-        heading = f"Labels that are probably wrong: first {len(rows)} of {len(self.losses):,} samples"
+        heading = f"Labels that are probably wrong: {len(rows)} surest, {len(self.losses):,} samples"
         titles = [f"{row[IMAGE_ID]} | {say(row)} | doubt {row[DOUBT]:.2f}" for row in rows]
         page = gallery([Section(heading, [row["image"] for row in rows], titles)], self.view.tile)
         self.logger.image(f"{NAME}_grid", page, **self.moment)

@@ -7,7 +7,6 @@ import numpy as np
 
 from common.callbacks.looks.mistakes import image_of
 from common.callbacks.looks.views import SIDE
-from common.config import Config
 from common.figures.grid import thumbnail
 from common.figures.overlay import FOUND, MISS, TRUTH, draw_boxes, mask_overlay
 from common.keys import BOXES, MASK, SIZE

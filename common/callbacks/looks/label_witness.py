@@ -13,7 +13,7 @@ from common.evaluation import Evaluation
 from common.keys import INDEX, MASK, MASK_LOGITS, PREDICTION, TARGET
 from common.metrics.box_issues import box_testimony
 from common.metrics.label_issues import class_testimony, several_testimony
-from common.metrics.mask_issues import mask_testimony, wrong_parts
+from common.metrics.mask_issues import Part, mask_testimony, wrong_parts
 from common.metrics.testimony import REGION
 
 
@@ -49,9 +49,7 @@ class BoxWitness(Witness):
     def testify(self, evaluation: Evaluation, dataset: Any) -> pd.DataFrame:
         """Return at most a row for each true box, and for each found one that none is near."""
         side, classes = self.config.data.img_size, len(self.config.classes)
-        rows = box_testimony(
-            evaluation[INDEX], evaluation[TARGET], evaluation[PREDICTION], classes
-        )
+        rows = box_testimony(evaluation[INDEX], evaluation[TARGET], evaluation[PREDICTION], classes)
         if side is None:
             return rows
         doubted, places = np.unique(rows[INDEX], return_inverse=True)
@@ -64,16 +62,14 @@ class MaskWitness(Witness):
     """Of masks: only a few numbers of each window are kept."""
 
     def begin(self) -> None:
-        self.parts: list[tuple[int, int, list[Any]]] = []  # index, known pixels, wrong parts
+        self.parts: list[tuple[int, list[Part]]] = []  # index and wrong parts of each window
 
     def follow(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
         truth = batch[MASK]
         predicted, surer = compare(outputs[MASK_LOGITS], truth)
-        columns = zip(
-            batch[INDEX].tolist(), *(x.cpu().numpy() for x in (truth, predicted, surer)), strict=True
-        )
-        for index, mask, guess, by in columns:
-            self.parts.append((index, mask.size, wrong_parts(mask, guess, by)))
+        columns = [x.cpu().numpy() for x in (truth, predicted, surer)]
+        for index, mask, guess, by in zip(batch[INDEX].tolist(), *columns, strict=True):
+            self.parts.append((index, wrong_parts(mask, guess, by)))
 
     def testify(self, evaluation: Evaluation, dataset: Any) -> pd.DataFrame:
         """Return at most a row for each window and kind of mistake."""

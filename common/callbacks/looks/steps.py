@@ -55,6 +55,7 @@ class StepLook(Look):
 
     def guard(self, handler: Handler) -> Handler:
         """Return the handler without its errors: they leave the look out."""
+
         def guarded() -> Any:
             try:
                 handler()

@@ -12,7 +12,6 @@ from common.data.build import fold_loaders
 from common.data.build_boxes import box_loaders
 from common.data.build_masks import mask_loaders
 from common.environment import seed_everything
-from common.label_history import LabelHistory
 from common.learners import classification, detection, segmentation
 from common.learners.recipe import train_run
 from common.metrics.choose import choose_metrics
