@@ -87,6 +87,11 @@ def word_issues(issues: pd.DataFrame, config: Config) -> pd.DataFrame:
     return words
 
 
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table, each by column."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
 def say(words: Mapping[str, Any]) -> str:
     """Return in one line what is wrong with a label, from a row of `word_issues`."""
     kind, given, suggested = words[KIND], words[GIVEN], words[SUGGESTED]

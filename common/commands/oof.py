@@ -11,7 +11,7 @@ from common.config import Config
 from common.environment import runs_dir
 from common.errors import KitError
 from common.keys import FOLD, IMAGE_ID
-from common.label_history import LabelHistory, say, word_issues
+from common.label_history import LabelHistory, records, say, word_issues
 from common.metrics.base import Metric
 from common.metrics.testimony import DOUBT, REGION
 from common.oof import read_oof
@@ -63,7 +63,7 @@ def gather_issues(runs: Sequence[Run]) -> pd.DataFrame | None:
 
 def _print_issues(issues: pd.DataFrame, file: Path) -> None:
     print(f"labels that are probably wrong, {min(LISTED, len(issues))} of {len(issues)} in {file}:")
-    for row in issues.head(LISTED).to_dict("records"):
+    for row in records(issues.head(LISTED)):
         sides = [row[side] for side in REGION if side in row]
         where = " at " + ", ".join(f"{side:.0f}" for side in sides) if sides else ""
         print(f"  {row[DOUBT]:.3f}  {row[IMAGE_ID]}: {say(row)}{where}")

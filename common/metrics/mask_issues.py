@@ -43,9 +43,8 @@ def wrong_parts(
     if not wrong.any():
         return []
     kinds = np.where(truth == 0, 0, np.where(predicted == 0, 1, 2))
-    found = [
-        _largest(wrong & (kinds == kind), surer, thin, kind) for kind in np.unique(kinds[wrong])
-    ]
+    there = np.unique(kinds[wrong])
+    found = [_largest(wrong & (kinds == kind), surer, thin, kind) for kind in there]
     return [
         Part(int(kind), evidence, *_classes(where, truth, predicted), _region(where))
         for kind, evidence, where in filter(None, found)
@@ -77,9 +76,9 @@ def _region(where: np.ndarray) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def mask_testimony(windows: Sequence[tuple[int, int, list[Part]]]) -> pd.DataFrame:
-    """Return the rows of windows: index, pixels and wrong parts of each."""
-    rows = [(index, *part) for index, _, parts in windows for part in parts]
+def mask_testimony(windows: Sequence[tuple[int, list[Part]]]) -> pd.DataFrame:
+    """Return the rows of windows, of each its index and its wrong parts."""
+    rows = [(index, *part) for index, parts in windows for part in parts]
     index, kind, evidence, given, suggested, region = zip(*rows, strict=True) if rows else [()] * 6
     return doubt_rows(
         np.array(index, np.int64),

@@ -47,8 +47,8 @@ def doubt_rows(
 def pool(witnesses: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return what several epochs say together, the surest first.
 
-    The doubt of a unit is its mean over all of them, silence being none; kind, suggestion and region
-    are of the epoch that is surest. Missing things are one where their regions overlap.
+    The doubt of a unit is its mean over all of them, silence being none; kind, suggestion and
+    region are of the epoch that is surest. Missing things are one where their regions overlap.
     """
     rows = pd.concat([frame.assign(witness=k) for k, frame in enumerate(witnesses)])
     rows = rows.sort_values([DOUBT, INDEX, PLACE], ascending=[False, True, True], kind="stable")

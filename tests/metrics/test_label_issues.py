@@ -191,7 +191,7 @@ def test_parts_of_several_classes_and_unknown_pixels():
     truth = disc(20, 20, 8) * 1 + disc(45, 40, 7) * 2
     predicted = disc(20, 20, 8) * 2 + disc(45, 40, 7) * 2
     (part,) = parts_of(truth, predicted)
-    rows = mask_testimony([(0, truth.size, []), (5, truth.size, [part])])
+    rows = mask_testimony([(0, []), (5, [part])])
     assert rows[INDEX].tolist() == [5]
     assert (rows[KIND][0], rows[GIVEN][0], rows[SUGGESTED][0]) == (WRONG_CLASS, 1, 2)
     hidden = np.where(predicted == 2, IGNORE, truth).astype(np.uint8)
@@ -200,7 +200,7 @@ def test_parts_of_several_classes_and_unknown_pixels():
 
 def test_the_larger_part_is_more_doubtful():
     small, large = (parts_of(disc(0, 0, 0), disc(30, 30, radius)) for radius in (4, 12))
-    rows = mask_testimony([(1, 64, small), (0, 64, large)])
+    rows = mask_testimony([(1, small), (0, large)])
     assert pool([rows])[INDEX].tolist() == [0, 1]
 
 
