@@ -86,6 +86,11 @@ class Run:
         return self.folder / "label_history.parquet"
 
     @property
+    def train_losses_file(self) -> Path:
+        """Losses of the samples that it learns from, epoch by epoch."""
+        return self.folder / "train_losses.parquet"
+
+    @property
     def label_issues_file(self) -> Path:
         """Labels of this fold that are probably wrong, the surest first."""
         return self.folder / "label_issues.csv"

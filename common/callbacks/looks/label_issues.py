@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from common.callbacks.looks.collected import TrainSteps
 from common.callbacks.looks.label_picture import PICTURES
 from common.callbacks.looks.label_witness import WITNESSES
 from common.callbacks.looks.sample_look import Row, SampleLook
+from common.callbacks.looks.steps import Listener
 from common.config import Config
 from common.evaluation import Evaluation
 from common.figures.gallery import Section, gallery
@@ -16,6 +18,7 @@ from common.keys import IMAGE_ID, INDEX, LOSS
 from common.label_history import LabelHistory, records, say, word_issues
 from common.loggers.base import Logger
 from common.metrics.testimony import DOUBT
+from common.train_losses import TrainLosses
 
 NAME = "valid/label_issues"
 
@@ -39,7 +42,14 @@ class LabelIssues(SampleLook):
         self.history, self.losses = LabelHistory(file), dict[int, float]()  # losses by index
         if file and file.exists() and self.learn.first_epoch:
             self.history = LabelHistory.read(file, self.learn.first_epoch)
+        self._begin_losses()
         super().before_fit()
+
+    def listeners(self) -> list[Listener]:
+        if not self.learns:
+            return super().listeners()
+        handlers = {"before_train": self._begin_training, "after_loss": self._add_step}
+        return [*super().listeners(), self.listener(self.order, handlers)]
 
     def begin(self) -> None:
         super().begin()
@@ -55,6 +65,9 @@ class LabelIssues(SampleLook):
             np.searchsorted(evaluation[INDEX], rows[INDEX])
         ]
         self.history.hear(self.learn.epoch + 1, float(np.mean(evaluation[LOSS])), rows)
+        if self.learns and self.steps.sizes:
+            samples = self.steps.read()
+            self.learnt.add(self.learn.epoch + 1, samples.number, samples.loss)
         self.losses = dict(zip(evaluation[INDEX].tolist(), evaluation[LOSS].tolist(), strict=True))
 
     def after_fit(self) -> None:
@@ -73,6 +86,24 @@ class LabelIssues(SampleLook):
         top = issues.head(self.config.log.k)
         if len(top):
             self._show(top)
+
+    def _begin_losses(self) -> None:
+        train, dataset = self.config.train, self.learn.dls.train.dataset
+        # the loss of a mixed picture is not of its label
+        mixed = train.mixup or train.cutmix
+        self.learns = bool(self.run_folder) and self.config.task == "classification" and not mixed
+        if self.learns and self.run_folder:
+            ids = [dataset.image_id(index) for index in range(len(dataset))]
+            self.learnt = TrainLosses(ids, self.run_folder.train_losses_file)
+            self.learnt.resume(self.learn.first_epoch)
+
+    def _begin_training(self) -> None:
+        self.steps = TrainSteps()
+
+    def _add_step(self) -> None:
+        loss, terms = self.learn.loss_func, self.learn.loss_func.samples
+        total = loss.total(terms)
+        self.steps.add(self.learn.batch[INDEX], total, total)
 
     def _row(self, issue: Mapping[str, Any], words: Mapping[str, Any]) -> Row:
         dataset = self.learn.dls.valid.dataset

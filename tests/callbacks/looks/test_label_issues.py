@@ -1,5 +1,7 @@
 """Planted wrong labels come first after a whole small training, for every task."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,11 +9,13 @@ import torch
 from PIL import Image
 
 from common.callbacks.looks import LOOKS
+from common.commands import oof
 from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
 from common.data.build import fold_loaders
 from common.data.build_boxes import box_loaders
 from common.data.build_masks import mask_loaders
 from common.environment import seed_everything
+from common.label_history import LabelHistory
 from common.learners import classification, detection, segmentation
 from common.learners.recipe import train_run
 from common.metrics.choose import choose_metrics
@@ -153,3 +157,42 @@ def test_boxes(tmp_path):
 
 def test_every_task_has_it():
     assert all("label_issues" in looks for looks in LOOKS.values())
+
+
+def test_the_history_survives_a_resume_and_the_look_changes_no_weight(
+    colour_config, wrong_colours, tmp_path
+):
+    frame, wrong = wrong_colours
+    short = colour_config.model_copy(update={"train.epochs": 2, "train.schedule": "constant"})
+    longer = short.model_copy(update={"train.epochs": 4})
+    run = train(short, frame, tmp_path)
+    first = LabelHistory.read(run.label_history_file)
+    train(longer, frame, tmp_path, resume=True)
+    whole = LabelHistory.read(run.label_history_file)
+    assert list(first.losses) == [1, 2]
+    assert list(whole.losses) == [1, 2, 3, 4]
+    for epoch in (1, 2):
+        assert whole.losses[epoch] == first.losses[epoch]
+        pd.testing.assert_frame_equal(whole.said[epoch], first.said[epoch])
+    losses = pd.read_parquet(run.train_losses_file).set_index("image_id")
+    assert losses.columns.tolist() == ["1", "2", "3", "4"]
+    assert losses.index.tolist() == frame.image_id[frame.fold != 0].tolist()
+    assert losses.notna().mean().min() > 0.9  # the last, smaller batch is dropped
+    blind = longer.model_copy(update={"log.looks": "none"})
+    other = train(blind, frame, tmp_path / "blind")
+    assert other.summary["weights_sha256"] == run.summary["weights_sha256"]
+    assert not other.label_history_file.exists()
+
+
+def test_kit_oof_lists_them(colour_config, wrong_colours, tmp_path, monkeypatch, capsys):
+    frame, wrong = wrong_colours
+    run = train(colour_config, frame, tmp_path)
+    monkeypatch.setattr(oof.Competition, "find", lambda name: SimpleNamespace(metrics=lambda c: []))
+    oof.score_out_of_fold("colours", "e", tmp_path)
+    printed = capsys.readouterr().out
+    listed = [line for line in printed.splitlines() if line.startswith("  ")]
+    assert wrong in listed[-len(pd.read_csv(run.label_issues_file).head(10))]
+    table = pd.read_csv(tmp_path / "colours" / "e" / "label_issues.csv")
+    assert table.image_id[0] == wrong
+    assert (table.fold == 0).all()
+    assert table.doubt.is_monotonic_decreasing
