@@ -19,7 +19,7 @@ def plant(data: Path | None, work: Path, seed: int, options) -> Planted:
     """Return a frame with copies of the masks, some of them wrong; `wrong` is a set of ids."""
     frame = _draw(work) if data is None else _read(data)
     random, folder = np.random.default_rng(seed), work / "masks"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     count = max(3, round(SHARE * len(frame)))
     chosen = random.choice(len(frame), count, replace=False).tolist()
     kinds = dict(zip(chosen, np.arange(count) % 3, strict=True))

@@ -47,6 +47,9 @@ MODELS = {
 RATES = {"classification": (32, 4e-3), "segmentation": (8, 1e-2), "detection": (4, 3e-3)}
 
 
+LAST = "last_losses.parquet"
+
+
 class Planted(NamedTuple):
     """A frame with wrong labels, how to train on it, and what is wrong."""
 
@@ -90,20 +93,25 @@ def train_all(planted: Planted, work: Path) -> tuple[pd.DataFrame, pd.DataFrame,
     The last evaluations are tables of `image_id` and `loss`; the file's are ids, target, prediction.
     """
     load, make_model, make_learner = PARTS[planted.config.task]
-    runs, last, config = [], [], planted.config
+    runs, config = [], planted.config
     for fold in sorted(planted.frame[FOLD].unique().tolist()):
+        run = Run(work / "runs" / "planted" / "bench" / f"fold{fold}")
+        runs.append(run)
+        if (run.folder / LAST).exists():  # of an earlier call with --keep
+            continue
         seed_everything(config.train.seed)
-        run = Run.create(work / "runs" / "planted" / "bench" / f"fold{fold}", config)
+        run = Run.create(run.folder, config)
         metrics = choose_metrics(config)
         loaders = load(planted.frame, fold, config, run.cache)
         learner = make_learner(make_model(config), *loaders, metrics, config)
         train_run(learner, config, run, metrics)
         said = learner.evaluation
-        last.append(pd.Series(said[LOSS], index=said[IMAGE_ID]))
-        runs.append(run)
+        table = pd.DataFrame({IMAGE_ID: said[IMAGE_ID], LOSS: said[LOSS]})
+        table.to_parquet(run.folder / LAST)
+    last = pd.concat([pd.read_parquet(run.folder / LAST) for run in runs])
     found = pd.concat([pd.read_parquet(run.oof_file) for run in runs], ignore_index=True)
     ids = found[IMAGE_ID].to_numpy()
-    return gather_issues(runs), pd.concat(last), (ids, *read_oof(found, config))
+    return gather_issues(runs), last.set_index(IMAGE_ID)[LOSS], (ids, *read_oof(found, config))
 
 
 def recall_at_k(hits: np.ndarray, count: int) -> float:
