@@ -13,7 +13,7 @@ from common.metrics.testimony import DOUBT, GIVEN, KIND, REGION, SUGGESTED, WRON
 
 EPOCH, LOSSES = "epoch", "losses"
 MOST = 8  # epochs that are kept; memory and file are bounded whatever the length of a training
-SHARE = 0.5  # of the epochs so far; unripe and overfitted ones are no witnesses
+SHARE = 0.25  # of the epochs so far; unripe and overfitted ones are no witnesses
 
 
 class LabelHistory:

@@ -13,6 +13,8 @@ import pandas as pd
 
 from common.keys import IMAGE_ID
 
+SUREST = 1 - 1e-7  # doubt
+
 
 class TrainLosses:
     """A table of a row per training sample and a column per epoch; NaN: not seen in it.
@@ -30,7 +32,7 @@ class TrainLosses:
         """Take over what the file holds of the epochs up to `before`."""
         if self.file and self.file.exists():
             table = pd.read_parquet(self.file).set_index(IMAGE_ID)
-            kept = [name for name in table if int(name) <= before]
+            kept = [name for name in table if int(str(name)) <= before]
             self.table = table[kept].reindex(self.table.index)
 
     def add(self, epoch: int, index: np.ndarray, losses: np.ndarray) -> None:
@@ -42,3 +44,23 @@ class TrainLosses:
             partial = self.file.with_suffix(".partial")
             self.table.reset_index().to_parquet(partial, index=False)
             partial.replace(self.file)
+
+
+def learnt_late(files: Sequence[Path]) -> pd.Series:
+    """Return by id the mean loss in the later half of the epochs, over runs that learnt from it."""
+    means = []
+    for file in files:
+        table = pd.read_parquet(file).set_index(IMAGE_ID)
+        means.append(table.iloc[:, len(table.columns) // 2 :].mean(axis=1))  # NaN is left out
+    joined = pd.concat(means)
+    return joined.groupby(joined.index).mean()
+
+
+def confirm(doubts: np.ndarray, late: np.ndarray) -> np.ndarray:
+    """Return `(N,)` doubts by two signals: that of models that never saw a sample, and its loss.
+
+    1 - the geometric mean of the probabilities that both leave to the label; a NaN says nothing.
+    """
+    unseen = -np.log1p(-np.minimum(doubts, SUREST))
+    both = np.where(np.isfinite(late), (unseen + late) / 2, unseen)
+    return -np.expm1(-both)

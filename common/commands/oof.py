@@ -16,8 +16,10 @@ from common.metrics.base import Metric
 from common.metrics.testimony import DOUBT, REGION
 from common.oof import read_oof
 from common.runs import Run, find_runs
+from common.train_losses import confirm, learnt_late
 
 LISTED = 10  # label issues that are printed
+TRAIN_LOSS = "train_loss"  # column: of a sample, where it was learnt from
 
 
 def score_out_of_fold(name: str, experiment: str, given_runs: Path | None) -> None:
@@ -47,17 +49,22 @@ def score_out_of_fold(name: str, experiment: str, given_runs: Path | None) -> No
 
 
 def gather_issues(runs: Sequence[Run]) -> pd.DataFrame | None:
-    """Return the label issues of all folds in one ranked table; None if no run looked for them."""
+    """Return the label issues of all folds in one ranked table; None if no run looked for them.
+
+    Where other folds have learnt from a sample, how late they did confirms the doubt or not.
+    """
     heard = [run for run in runs if run.label_history_file.exists()]
-    tables = [
-        word_issues(LabelHistory.read(run.label_history_file).verdict(), run.config).assign(
-            **{FOLD: run.fold}
-        )
-        for run in heard
-    ]
-    if not tables:
+    if not heard:
         return None
+    tables = []
+    for run in heard:
+        found = LabelHistory.read(run.label_history_file).verdict()
+        tables.append(word_issues(found, run.config).assign(**{FOLD: run.fold}))
     joined = pd.concat(tables, ignore_index=True)
+    learnt = [run.train_losses_file for run in heard if run.train_losses_file.exists()]
+    if learnt:
+        joined[TRAIN_LOSS] = joined[IMAGE_ID].map(learnt_late(learnt)).astype(float)
+        joined[DOUBT] = confirm(joined[DOUBT].to_numpy(float), joined[TRAIN_LOSS].to_numpy())
     return joined.sort_values([DOUBT, IMAGE_ID], ascending=[False, True], ignore_index=True)
 
 

@@ -113,7 +113,7 @@ def fields() -> tuple[list[dict], list[dict]]:
 
 
 def first_box(truths, found) -> pd.Series:
-    return top(box_testimony(np.arange(len(truths)) + 7, truths, found, 2))
+    return top(box_testimony(np.arange(len(truths)) + 7, truths, found))
 
 
 def test_a_missing_box_comes_first():
@@ -151,10 +151,10 @@ def test_a_box_of_the_wrong_class_comes_first():
 
 def test_pictures_without_boxes_and_broken_boxes():
     empty, nothing = boxes(), boxes(scores=[])
-    assert box_testimony(np.arange(2), [empty] * 2, [nothing] * 2, 2).empty
+    assert box_testimony(np.arange(2), [empty] * 2, [nothing] * 2).empty
     truths, found = fields()
     found[0][BOXES][0], found[1][SCORES][1] = np.nan, np.nan
-    rows = box_testimony(np.arange(22), [*truths, empty, empty], [*found, nothing, found[2]], 2)
+    rows = box_testimony(np.arange(22), [*truths, empty, empty], [*found, nothing, found[2]])
     assert np.isfinite(rows[DOUBT]).all()
     assert set(rows.loc[rows[INDEX] == 21, KIND]) == {MISSING}
 
@@ -163,8 +163,8 @@ def test_the_order_of_pictures_changes_no_box():
     truths, found = fields()
     truths[2][LABELS] = np.array([1, 1])
     order = np.random.default_rng(2).permutation(20)
-    one = pool([box_testimony(np.arange(20), truths, found, 2)])
-    other = pool([box_testimony(order, [truths[i] for i in order], [found[i] for i in order], 2)])
+    one = pool([box_testimony(np.arange(20), truths, found)])
+    other = pool([box_testimony(order, [truths[i] for i in order], [found[i] for i in order])])
     pd.testing.assert_frame_equal(one, other)
 
 

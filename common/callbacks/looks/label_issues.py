@@ -89,9 +89,9 @@ class LabelIssues(SampleLook):
 
     def _begin_losses(self) -> None:
         train, dataset = self.config.train, self.learn.dls.train.dataset
-        # the loss of a mixed picture is not of its label
-        mixed = train.mixup or train.cutmix
-        self.learns = bool(self.run_folder) and self.config.task == "classification" and not mixed
+        # the loss of a mixed picture is not of its label, that of several labels not of one
+        several = train.mixup or train.cutmix or self.config.multilabel
+        self.learns = bool(self.run_folder) and self.config.task == "classification" and not several
         if self.learns and self.run_folder:
             ids = [dataset.image_id(index) for index in range(len(dataset))]
             self.learnt = TrainLosses(ids, self.run_folder.train_losses_file)
@@ -113,11 +113,12 @@ class LabelIssues(SampleLook):
     def _show(self, top: pd.DataFrame) -> None:
         words = word_issues(top, self.config)
         rows = [
-            self._row(issue, said)
-            for issue, said in zip(records(top), records(words), strict=True)
+            self._row(issue, said) for issue, said in zip(records(top), records(words), strict=True)
         ]
         self.logger.table(NAME, rows, **self.moment)
-        heading = f"Labels that are probably wrong: {len(rows)} surest, {len(self.losses):,} samples"
+        heading = (
+            f"Labels that are probably wrong: {len(rows)} surest, {len(self.losses):,} samples"
+        )
         titles = [f"{row[IMAGE_ID]} | {say(row)} | doubt {row[DOUBT]:.2f}" for row in rows]
         page = gallery([Section(heading, [row["image"] for row in rows], titles)], self.view.tile)
         self.logger.image(f"{NAME}_grid", page, **self.moment)

@@ -48,8 +48,8 @@ class BoxWitness(Witness):
 
     def testify(self, evaluation: Evaluation, dataset: Any) -> pd.DataFrame:
         """Return at most a row for each true box, and for each found one that none is near."""
-        side, classes = self.config.data.img_size, len(self.config.classes)
-        rows = box_testimony(evaluation[INDEX], evaluation[TARGET], evaluation[PREDICTION], classes)
+        side = self.config.data.img_size
+        rows = box_testimony(evaluation[INDEX], evaluation[TARGET], evaluation[PREDICTION])
         if side is None:
             return rows
         doubted, places = np.unique(rows[INDEX], return_inverse=True)

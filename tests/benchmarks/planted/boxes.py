@@ -8,7 +8,7 @@ from PIL import Image
 from planted.task import Planted, config_of
 
 from common.data.box_tables import attach_boxes, parse_bboxes
-from common.keys import BOXES, FOLD, IMAGE_ID, LABELS, PATH, SCORES
+from common.keys import BOXES, FOLD, IMAGE_ID, LABELS, PATH
 from common.metrics.box_pairs import pair_boxes
 from common.metrics.testimony import REGION, overlap
 
@@ -40,7 +40,13 @@ def plant(data: Path | None, work: Path, seed: int, options) -> Planted:
             where = boxes[i][k] = _shift(where, size, random)
         else:
             labels[i][k] = (labels[i][k] + random.integers(1, max(len(classes), 2))) % len(classes)
-        wrong.append({IMAGE_ID: frame[IMAGE_ID].iloc[i], "kind": kind, **dict(zip(REGION, where))})
+        wrong.append(
+            {
+                IMAGE_ID: frame[IMAGE_ID].iloc[i],
+                "kind": kind,
+                **dict(zip(REGION, where, strict=True)),
+            }
+        )
     for i in {i for i, _ in gone}:
         rows = [k for j, k in gone if j == i]
         boxes[i], labels[i] = np.delete(boxes[i], rows, 0), np.delete(labels[i], rows)
@@ -142,8 +148,7 @@ def _usual(planted: Planted, ids, targets, predictions, last) -> pd.DataFrame:
         box = np.asarray(source, float) * np.tile(sizes[image], 2) / side
         doubt = other if truth < 0 else 1 - own
         row = {IMAGE_ID: ids[image], "self-confidence": doubt, "normalised margin": other - own}
-        rows.append({**row, "last-epoch loss": last[ids[image]], **dict(zip(REGION, box))})
+        rows.append(
+            {**row, "last-epoch loss": last[ids[image]], **dict(zip(REGION, box, strict=True))}
+        )
     return pd.DataFrame(rows)
-
-
-assert SCORES  # predictions carry them

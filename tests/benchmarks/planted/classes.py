@@ -48,8 +48,8 @@ def rankings(planted: Planted, issues: pd.DataFrame, last, best) -> dict[str, np
     """Return for each way of ranking whether each sample, worst first, is a planted one.
 
     Args:
-        last: id -> loss of the last epoch.
-        best: out-of-fold predictions of the best epochs, as `read_oof` gives them, with ids.
+        last: losses of the last epoch by id.
+        best: ids, targets and predictions of the best epochs.
     """
     ids, target, prediction = best
     own = prediction[np.arange(len(target)), target]

@@ -51,7 +51,9 @@ def _change(mask: np.ndarray, kind: str, random: np.random.Generator) -> np.ndar
     if kind == "shifted":
         angle, far = random.uniform(0, 2 * np.pi), random.uniform(0.35, 0.6)
         height, width = (np.ptp(axis) + 1 for axis in np.nonzero(where))
-        changed[_move(where, *np.round(far * np.array([np.sin(angle) * height, np.cos(angle) * width])))] = 1
+        changed[
+            _move(where, *np.round(far * np.array([np.sin(angle) * height, np.cos(angle) * width])))
+        ] = 1
     return changed
 
 

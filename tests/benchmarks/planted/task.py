@@ -88,9 +88,9 @@ def config_of(task: str, classes: tuple[str, ...], seed: int, options, metric: s
 
 
 def train_all(planted: Planted, work: Path) -> tuple[pd.DataFrame, pd.DataFrame, Any]:
-    """Train every fold; return issues, the last evaluations by id, and the out-of-fold file.
+    """Train every fold; return issues, losses of the last epoch, out-of-fold predictions.
 
-    The last evaluations are tables of `image_id` and `loss`; the file's are ids, target, prediction.
+    Losses are by id; predictions are three columns: ids, targets, predictions.
     """
     load, make_model, make_learner = PARTS[planted.config.task]
     runs, config = [], planted.config

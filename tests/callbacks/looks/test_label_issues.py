@@ -23,6 +23,7 @@ from common.models.classifier import make_classifier
 from common.models.detector import make_detector
 from common.models.segmenter import make_segmenter
 from common.runs import Run
+from common.train_losses import TrainLosses, confirm, learnt_late
 
 PARTS = {
     "classification": (fold_loaders, make_classifier, classification.make_learner),
@@ -162,7 +163,7 @@ def test_every_task_has_it():
 def test_the_history_survives_a_resume_and_the_look_changes_no_weight(
     colour_config, wrong_colours, tmp_path
 ):
-    frame, wrong = wrong_colours
+    frame, _ = wrong_colours
     short = colour_config.model_copy(update={"train.epochs": 2, "train.schedule": "constant"})
     longer = short.model_copy(update={"train.epochs": 4})
     run = train(short, frame, tmp_path)
@@ -196,3 +197,19 @@ def test_kit_oof_lists_them(colour_config, wrong_colours, tmp_path, monkeypatch,
     assert table.image_id[0] == wrong
     assert (table.fold == 0).all()
     assert table.doubt.is_monotonic_decreasing
+
+
+def test_late_learning_confirms_and_silence_does_not(tmp_path):
+    doubts = np.array([0.5, 0.5, 0.5, 1.0])
+    late = np.array([3.0, 0.1, np.nan, 0.0])
+    found = confirm(doubts, late)
+    assert found[0] > 0.5 > found[1]
+    assert found[2] == pytest.approx(0.5)
+    assert 0.9 < found[3] < 1
+    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for file, ids in zip(files, (["x", "y"], ["y", "z"]), strict=True):
+        losses = TrainLosses(ids, file)
+        losses.add(1, np.array([0, 1]), np.array([9.0, 9.0]))
+        losses.add(2, np.array([1]), np.array([1.0 if file == files[0] else 3.0]))
+        losses.add(3, np.array([0, 1]), np.array([2.0, 1.0]))
+    assert learnt_late(files).to_dict() == {"x": 2.0, "y": 1.5, "z": 2.0}
