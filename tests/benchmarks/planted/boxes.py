@@ -80,7 +80,7 @@ def _free(
 def _read(data: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     table = pd.read_csv(data / "train.csv", dtype={IMAGE_ID: str})
     classes = tuple(sorted(table["label"].unique()))
-    boxes = parse_bboxes(table)
+    boxes = parse_bboxes(table).copy()
     boxes[:, 2:] += boxes[:, :2]
     frame = table[[IMAGE_ID, "width", "height"]].drop_duplicates(IMAGE_ID, ignore_index=True)
     frame[PATH] = [str(next((data / "train").glob(f"{name}.*"))) for name in frame[IMAGE_ID]]
