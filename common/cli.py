@@ -4,12 +4,15 @@ Bodies are imported when a command runs, so that help is quick.
 """
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from common.errors import KitError
+
+pythons_format = warnings.formatwarning
 
 app = typer.Typer(
     help="From a competition's raw files to a valid, scored submission.",
@@ -59,16 +62,29 @@ def demo(competition: Name, data: DataDir = None) -> None:
 @app.command()
 def check(
     competition: Name,
+    overrides: Overrides = None,
+    experiment: Experiment = "baseline",
+    model: Annotated[
+        bool, typer.Option("--model/--no-model", help="also: does the model learn a batch by heart")
+    ] = True,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="also: train shortly on shuffled labels, to find leaks")
+    ] = False,
     data: DataDir = None,
+    runs: RunsDir = None,
     submission: Annotated[Path | None, typer.Option(help="a csv file to validate")] = None,
 ) -> None:
-    """Check the data, or a submission against the sample before an attempt is spent."""
+    """Check data and model before a long run, or a submission before an attempt is spent.
+
+    Exit code 1: a run cannot succeed (files that cannot be read, a loss that is not finite or does
+    not fall); 2: the data cannot be read at all. Warnings leave it at 0.
+    """
     from common.commands.check import check_data, check_submission_file
 
     if submission:
         check_submission_file(competition, data, submission)
     else:
-        check_data(competition, data)
+        check_data(competition, data, runs, experiment, overrides or [], model, deep)
 
 
 @app.command()
@@ -158,8 +174,23 @@ def report(run: str, runs: RunsDir = None) -> None:
     write_run_report(run, runs)
 
 
+def format_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """Return our own warnings as a line for the person, others as Python writes them."""
+    if category is UserWarning and "site-packages" not in filename:
+        return f"warning: {message}\n"
+    return pythons_format(message, category, filename, lineno, line)
+
+
 def main() -> None:
     """Run the command line: a person's mistake is one line and exit code 2, a bug a traceback."""
+    warnings.formatwarning = format_warning
+    warnings.filterwarnings("ignore", "`torch.jit", FutureWarning)  # timm's, at every import
     try:
         app()
     except KitError as error:

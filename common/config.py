@@ -78,7 +78,13 @@ class TrainConfig(Values):
     label_smoothing: float = Field(0.0, ge=0, lt=1)  # share of the target spread over classes
     seed: int = Field(42, ge=0)  # the one seed: folds, weights, order, augmentation
     deterministic: bool = False  # bit-identical runs on one device, somewhat slower
-    time_limit: float = Field(0, ge=0)  # seconds after which training saves and stops; 0 = none
+    anomaly: Literal["stop", "skip", "raise", "off"] = "stop"  # a loss or gradient not finite:
+    # save and stop, leave the step out, raise an error, or do not look
+    detect_anomaly: bool = False  # torch's detection in each step: 1.2 to 3 times as slow
+    save_minutes: float = Field(10, ge=0)  # between saves within an epoch; 0 = at its end only
+    time_limit: float = Field(0, ge=0)  # hours from the start of the process by which training
+    # has saved and stopped, less than a session has; 0 = none
+    halve_batch: bool = False  # device out of memory: half the batch, twice the accumulation, go on
 
 
 class LogConfig(Values):

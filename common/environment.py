@@ -17,6 +17,9 @@ RECORDED = (
     "kaggle-vision-kit"
 )
 
+SECRET = ("KEY", "TOKEN", "SECRET", "PASSWORD")  # in names of environment variables
+SHORTEST_SECRET = 8  # characters; what is shorter may be an ordinary word
+
 
 def data_dir(competition: str, given: Path | None = None) -> Path:
     """Return the folder with the competition's files, or say how to get it."""
@@ -52,8 +55,16 @@ def describe() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "git": _git("rev-parse", "HEAD"),
         "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": redact(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
     }
+
+
+def redact(text: str) -> str:
+    """Return the text with the values of secret environment variables as `***`."""
+    for name, value in os.environ.items():
+        if len(value) >= SHORTEST_SECRET and any(word in name.upper() for word in SECRET):
+            text = text.replace(value, "***")
+    return text
 
 
 def device() -> Any:

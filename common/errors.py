@@ -16,3 +16,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     known = list(known)
     near = get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+
+
+def cannot_write(path: object, error: Exception, kept: str = "") -> KitError:
+    """Return the error of a disk that is full or a folder that is read-only.
+
+    Args:
+        kept: what is still there.
+    """
+    reason = getattr(error, "strerror", None) or error
+    return KitError(
+        f"expected to write '{path}', got: {reason}; {kept}free disk space, or name another place "
+        "with --runs or KIT_RUNS"
+    )

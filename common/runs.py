@@ -9,9 +9,12 @@ from typing import Any
 
 from common import environment
 from common.config import Config, flatten
-from common.errors import KitError
+from common.errors import KitError, cannot_write
+from common.run_lock import lock_run
 
-LAST = "last.pt"
+# In which sessions, not what is trained.
+HOW = ("time_limit", "save_minutes", "halve_batch", "anomaly", "detect_anomaly")
+LAST, BEFORE = "last.pt", "last_before.pt"
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,11 @@ class Run:
         """Make the folder and write config and environment into it.
 
         Raises:
-            KitError: the folder holds a run already and `resume` is off, or its config differs.
+            KitError: the folder holds a run already and `resume` is off, or its config differs;
+                another process trains there; it cannot be written.
         """
         run = cls(folder)
+        lock_run(folder)
         if run.config_file.exists():
             if not resume:
                 raise KitError(
@@ -35,7 +40,6 @@ class Run:
                     "with it by --resume, store this one elsewhere by --name, or delete the folder"
                 )
             run._check_same(config)
-        folder.mkdir(parents=True, exist_ok=True)
         write_json(run.config_file, config.model_dump(mode="json"))
         write_json(folder / "environment.json", environment.describe())
         return run
@@ -74,6 +78,16 @@ class Run:
     def last(self) -> Path:
         """The checkpoint that training goes on from."""
         return self.checkpoints / LAST
+
+    @property
+    def saved(self) -> tuple[Path, Path]:
+        """Where training goes on from: the last checkpoint and, if that is damaged, one before."""
+        return self.last, self.checkpoints / BEFORE
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return any(path.is_file() for path in self.saved)
 
     @property
     def oof_file(self) -> Path:
@@ -134,7 +148,7 @@ class Run:
 
     def _check_same(self, config: Config) -> None:
         old, new = (dict(flatten(c.model_dump(mode="json"))) for c in (self.config, config))
-        free = ("train.epochs", "train.time_limit", "data.num_workers", "log.")
+        free = ("train.epochs", "data.num_workers", "log.", *(f"train.{key}" for key in HOW))
         changed = [
             f"{key}: {old.get(key)!r} -> {new.get(key)!r}"
             for key in sorted(old.keys() | new.keys())
@@ -163,7 +177,14 @@ def hash_weights(weights: dict[str, Any]) -> str:
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Write JSON atomically."""
+    """Write JSON atomically.
+
+    Raises:
+        KitError: the disk is full or the folder read-only.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(values, indent=2))
-    partial.replace(path)
+    try:
+        partial.write_text(json.dumps(values, indent=2))
+        partial.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error

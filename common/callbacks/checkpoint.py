@@ -1,142 +1,187 @@
-"""Keeps the last state and the best weights by every watched metric."""
+"""Keeps the whole state of a training, so that an interruption costs minutes and no bit."""
 
-import sys
-import time
-from collections.abc import Sequence
-from math import inf, isnan
 from typing import Any
 
 from common.callbacks.base import Callback
+from common.callbacks.best import predicting, warn
 from common.callbacks.ema import Ema
+from common.callbacks.interrupt import Interrupt
 from common.checkpoints import (
-    load_checkpoint,
+    PARTIAL,
+    load_newest,
     random_state,
     restore_random_state,
     save_checkpoint,
 )
 from common.errors import KitError
-from common.metrics.base import Metric
 from common.runs import Run
-
-# valid/loss can be watched like any metric.
-VALID_LOSS = Metric("loss", lambda target, prediction: float("nan"), maximise=False)
+from common.session import SAVE, Session
 
 
 class Checkpoint(Callback):
-    """After each epoch: `last.pt` with all that resuming needs, `best_<metric>.pt` where it rose.
+    """Saves `last.pt` at the start, every so many minutes and when all of an epoch is done.
 
-    A NaN is never the best. A failed save is reported and tried again after the next epoch.
+    The one before stays as `last_before.pt`. Callbacks with `saved_state` and `restore_state`
+    travel along. A failed save is reported and tried again at the next occasion.
 
     Args:
-        metrics: each keeps its own best by its own direction.
-        facts: what predicting needs beside the weights (config, classes, preprocessing).
+        facts: what predicting needs beside the weights.
         logger: its state travels with the run.
+        minutes: between two saves within an epoch; 0 = none there.
+        session: is told how long a save takes.
     """
 
-    order = 61
+    order = Interrupt.order - 1  # after all else, so that a stop finds the batch counted
 
     def __init__(
-        self, run: Run, metrics: Sequence[Metric], facts: dict[str, Any], logger: Any = None
+        self,
+        run: Run,
+        facts: dict[str, Any],
+        logger: Any = None,
+        minutes: float = 0,
+        session: Session | None = None,
     ) -> None:
-        self.run_folder, self.scored, self.facts, self.logger = run, list(metrics), facts, logger
-        self.best: dict[str, dict[str, float]] = {}
+        self.run_folder, self.facts, self.logger, self.minutes = run, facts, logger, minutes
+        self.session = session or Session()
         self.error: KitError | None = None
-        self.seconds, self.started = 0.0, time.monotonic()
+        self.seconds, self.started, self.saved = 0.0, self.session.now(), self.session.now()
         self.restored: dict[str, Any] | None = None
+        self.kept = 0, 0  # epoch and batch of the newest checkpoint
+        self.done, self.between = 0, False  # batches of the epoch; whether no step is half done
+        for partial in run.checkpoints.glob(f".*{PARTIAL}"):  # of a process that was killed
+            partial.unlink(missing_ok=True)
 
     @property
     def total_seconds(self) -> float:
         """Training time over all sessions of the run."""
-        return self.seconds + time.monotonic() - self.started
+        return self.seconds + self.session.now() - self.started
 
     def before_fit(self) -> None:
-        self.started = time.monotonic()
-        if self.restored:
+        self.started = self.saved = self.session.now()
+        self.done, self.between = self.learn.first_batch, True
+        if self.restored is None:
+            self.save()  # a disk that is full is noticed now, and weights are loaded once
+            return
+        self._restore(self.restored)
+        if not self.done:
             restore_random_state(self.restored["random"])
-            self.learn.train_iter = self.restored["train_iter"]
-            if self.restored["scaler"]:
-                self.learn.scaler.load_state_dict(self.restored["scaler"])
 
     def before_train(self) -> None:
-        # After fastai has set its counter for the epoch, which is right at the epoch's start.
-        if self.restored and self.restored["batch"]:
+        self.done = self.learn.first_batch
+        if self.restored and self.done:
+            # After fastai has set its counter for the epoch, which is right at the epoch's start.
             self.learn.pct_train = self.restored["pct_train"]
+            restore_random_state(self.restored["random"])
         self.restored = None
 
+    def before_batch(self) -> None:
+        self.between = not self.learn.training
+
+    def after_batch(self) -> None:
+        if self.learn.training:
+            self.done, self.between = self.learn.iter + 1, True
+        if self.minutes and self.session.now() - self.saved > 60 * self.minutes:
+            self.save()
+
     def after_epoch(self) -> None:
-        weights = self._predicting()
-        for metric in self.scored:
-            if self._improved(metric):
-                self._save(f"best_{metric.name}.pt", weights)
-        self.save_last(epoch=self.learn.epoch + 1, batch=0)
+        self.save(epoch_is_over=True)
+        self.done = 0
 
     def after_cancel_fit(self) -> None:
         if self.learn.interrupted:
-            self.save_last(epoch=self.learn.epoch, batch=self.learn.iter + 1)
+            self.save()
 
     def after_fit(self) -> None:
         if self.error:
             raise self.error
 
-    def save_last(self, epoch: int, batch: int) -> None:
-        """Write everything that an exact continuation from this batch needs."""
+    def save(self, epoch_is_over: bool = False) -> None:
+        """Write all that an exact continuation from here needs."""
+        began = self.session.now()
+        content = predicting(self.learn, self.facts)
+        training = self.training_state(epoch_is_over)
+        try:
+            last, before = self.run_folder.saved
+            save_checkpoint(last, {**content, "training": training}, keep=before)
+            self.error, self.kept = None, (training["epoch"], training["batch"])
+        except KitError as error:
+            self.error = error
+            warn(error)
+        self.saved = self.session.now()
+        self.session.took(SAVE, self.saved - began)
+
+    def training_state(self, epoch_is_over: bool = False) -> dict[str, Any]:
+        """Return the state between two batches, as tensors and plain values."""
         learn = self.learn
-        training = {
-            "weights": learn.model.state_dict(),
+        scaler = getattr(learn, "scaler", None)
+        return {
+            "weights": _trained_model(learn).state_dict(),
+            "gradients": {} if epoch_is_over else _gradients(learn),
             "optimiser": learn.opt.opt.state_dict(),
-            "scaler": learn.scaler.state_dict() if getattr(learn, "scaler", None) else None,
+            "scaler": scaler.state_dict() if scaler else None,
             "random": random_state(),
-            "epoch": epoch,
-            "batch": batch,
+            "epoch": learn.epoch + epoch_is_over,
+            "batch": 0 if epoch_is_over else self.done,
+            "batch_size": learn.dls.train.batch_size,
             "train_iter": learn.train_iter,
             "pct_train": learn.pct_train,
-            "best": self.best,
+            "callbacks": {name: cb.saved_state() for name, cb in _stateful(learn).items()},
             "loggers": self.logger.state() if self.logger else {},
             "seconds": self.total_seconds,
         }
-        self._save("last.pt", {**self._predicting(), "training": training})
 
     def resume(self) -> dict[str, Any]:
-        """Load `last.pt` into the learner; the fit then goes on where it stopped."""
-        learn, content = self.learn, load_checkpoint(self.run_folder.last)
+        """Load the newest whole checkpoint into the learner; the fit then goes on from there."""
+        path, content = load_newest(self.run_folder.saved)
+        last, _ = self.run_folder.saved
+        if path != last:
+            path.replace(last)  # or the next save would keep the damaged one in its stead
+        self.learn.scores = content["scores"]
+        self.learn.known_thresholds = content["thresholds"]
         state = content["training"]
+        self.kept = state["epoch"], state["batch"]
+        return self.go_on_from(state)
+
+    def go_on_from(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Put a state into the learner, the rest of it when the fit begins."""
+        learn = self.learn
         learn.model.load_state_dict(state["weights"])
         if learn.opt is None:
             learn.create_opt()
         learn.opt.opt.load_state_dict(state["optimiser"])
-        for average in learn.cbs:
-            if isinstance(average, Ema):
-                average.restored = content["weights"]
-        self.best, self.restored, self.seconds = state["best"], state, state["seconds"]
+        self.restored, self.seconds = state, state["seconds"]
         learn.first_epoch, learn.first_batch = state["epoch"], state["batch"]
         return state
 
-    def _predicting(self) -> dict[str, Any]:
+    def _restore(self, state: dict[str, Any]) -> None:
         learn = self.learn
-        averages = [cb for cb in learn.cbs if isinstance(cb, Ema)]
-        weights = averages[0].weights() if averages else learn.model.state_dict()
-        scores = getattr(learn, "scores", {})
-        return {
-            "weights": weights,
-            "scores": scores,
-            "epoch": learn.epoch + 1,
-            "thresholds": learn.thresholds(learn.evaluation) if learn.evaluation else {},
-            **self.facts,
-        }
+        learn.train_iter = state["train_iter"]
+        if state["scaler"]:
+            learn.scaler.load_state_dict(state["scaler"])
+        parameters = dict(learn.model.named_parameters())
+        for name, gradient in state["gradients"].items():
+            parameters[name].grad = gradient.to(parameters[name].device)
+        for name, callback in _stateful(learn).items():
+            if name in state["callbacks"]:
+                callback.restore_state(state["callbacks"][name])
 
-    def _improved(self, metric: Metric) -> bool:
-        value = self.learn.scores[f"valid/{metric.name}"]
-        sign = 1 if metric.maximise else -1
-        before = self.best.get(metric.name, {"value": -sign * inf})["value"]
-        if isnan(value) or sign * value <= sign * before:
-            return False
-        self.best[metric.name] = {"value": value, "epoch": self.learn.epoch + 1}
-        return True
 
-    def _save(self, name: str, content: dict[str, Any]) -> None:
-        try:
-            save_checkpoint(self.run_folder.checkpoints / name, content)
-            self.error = None
-        except KitError as error:
-            self.error = error
-            print(f"warning: {error}; training goes on", file=sys.stderr, flush=True)
+def _trained_model(learn: Any) -> Any:
+    """Return the model that is trained, also while its running mean validates."""
+    swapped = [cb.raw for cb in learn.cbs if isinstance(cb, Ema) and cb.raw is not None]
+    return swapped[0] if swapped else learn.model
+
+
+def _gradients(learn: Any) -> dict[str, Any]:
+    """Return what accumulated batches left behind; after a step there is nothing."""
+    named = _trained_model(learn).named_parameters()
+    return {name: p.grad for name, p in named if p.grad is not None}
+
+
+def _stateful(learn: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for callback in learn.cbs:
+        if hasattr(type(callback), "saved_state"):
+            name = type(callback).__name__
+            found[f"{name}{len(found)}" if name in found else name] = callback
+    return found

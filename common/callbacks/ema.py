@@ -14,17 +14,22 @@ class Ema(Callback):
 
     def __init__(self, decay: float) -> None:
         self.decay = decay
-        self.restored: dict[str, Any] | None = None
         self.average: Any = None  # a ModelEmaV3 once fitting
         self.raw: Any = None
+        self.still = False  # the step was cancelled: no weight moved
 
     def before_fit(self) -> None:
+        self.after_validate()  # of a fit that broke while validating
         # Warm-up keeps the first random weights from ruling short trainings.
         self.average = ModelEmaV3(self.learn.model, decay=self.decay, use_warmup=True)
-        if self.restored:
-            self.average.module.load_state_dict(self.restored)
 
-    def after_step(self) -> None:
+    def after_cancel_step(self) -> None:
+        self.still = True
+
+    def after_step(self) -> None:  # also comes after a step that was cancelled
+        if self.still:
+            self.still = False
+            return
         self.average.update(self.learn.model, step=self.learn.train_iter)
 
     def before_validate(self) -> None:
@@ -34,6 +39,15 @@ class Ema(Callback):
     def after_validate(self) -> None:
         if self.raw is not None:
             self.learn.model, self.raw = self.raw, None
+
+    after_cancel_fit = after_validate
+
+    def saved_state(self) -> dict[str, Any]:
+        return self.weights()
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Take the averaged weights of another session."""
+        self.average.module.load_state_dict(state)
 
     def weights(self) -> dict[str, Any]:
         """Return the averaged weights."""

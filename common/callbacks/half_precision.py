@@ -1,5 +1,7 @@
 """Autocast in bf16 or fp16 on whatever device the model is on."""
 
+from typing import Any
+
 import torch
 from fastai.callback.core import CancelStepException
 from fastai.callback.fp16 import AMPMode, MixedPrecision
@@ -33,6 +35,14 @@ class HalfPrecision(MixedPrecision):
             )
         self.learn.scaler = scaler
         self.loss_scale, self.skipped_steps = 1.0, 0
+
+    def saved_state(self) -> dict[str, Any]:
+        """Return what is counted; the scaler itself is the learner's."""
+        return {"loss_scale": self.loss_scale, "skipped_steps": self.skipped_steps}
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.loss_scale, self.skipped_steps = state["loss_scale"], state["skipped_steps"]
 
     def before_step(self) -> None:
         """Unscale the gradients; leave the step out if one of them is not finite."""

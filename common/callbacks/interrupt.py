@@ -1,51 +1,91 @@
 """Stops between two steps, on Ctrl-C, SIGTERM or at a time limit, so that nothing is half done."""
 
 import signal
-import time
 from typing import Any
 
 from fastai.callback.core import CancelFitException
 
 from common.callbacks.base import Callback
+from common.session import SAVE, STEP, VALIDATION, Session
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt(Callback):
-    """End the fit after the current step; `learn.interrupted` then says why.
+    """End the fit after the current batch; `learn.interrupted` then says why.
 
-    The first signal asks, the second one kills as usual.
+    The first signal asks, the second one kills as usual. A session that has a time limit ends
+    before it: there has to be time for the next step, for the validation after the last one of an
+    epoch, and for saving, each as long as the longest so far and once more.
 
     Args:
-        time_limit: seconds from the start of the fit; 0 = none.
+        session: has the time limit, and knows what takes how long.
     """
 
     order = 90
 
-    def __init__(self, time_limit: float = 0) -> None:
-        self.time_limit = time_limit
+    def __init__(self, session: Session | None = None) -> None:
+        self.session = session or Session()
+        self.handlers: dict[int, Any] = {}
 
     def before_fit(self) -> None:
-        self.learn.interrupted = ""
-        self.started, self.asked = time.monotonic(), ""
-        self.handlers: dict[int, Any] = {}
+        self.learn.interrupted, self.asked, self.moved = "", "", False
+        self.last = self.validating = self.session.now()
         for number in SIGNALS:
             try:
                 self.handlers[number] = signal.signal(number, self._ask)
             except ValueError:  # not the main thread: signals stay with whoever runs us
                 break
 
+    def before_epoch(self) -> None:
+        if self.moved:  # every session does a step, whatever its limit
+            self._stop_if_due(STEP, SAVE)
+
+    def before_train(self) -> None:
+        self.last = self.session.now()
+
+    def before_validate(self) -> None:
+        self.last = self.validating = self.session.now()
+
     def after_batch(self) -> None:
-        if self.time_limit and time.monotonic() - self.started > self.time_limit:
-            self.asked = f"time limit of {self.time_limit:g} s"
-        if self.asked and self.learn.training:
-            self.learn.interrupted = self.asked
-            raise CancelFitException()
+        now = self.session.now()
+        self.session.took(STEP, now - self.last)
+        self.last, self.moved = now, True
+        self._stop_if_due(*self._ahead())
+
+    def after_epoch(self) -> None:
+        self.session.took(VALIDATION, self.session.now() - self.validating)
 
     def after_fit(self) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Give the signals back."""
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
         self.handlers = {}
+
+    def saved_state(self) -> dict[str, float]:
+        return dict(self.session.longest)
+
+    def restore_state(self, state: dict[str, float]) -> None:
+        """Take the times of another session as a first guess."""
+        self.session.longest = dict(state)
+
+    def _ahead(self) -> tuple[str, ...]:
+        learn = self.learn
+        if not learn.training or learn.iter + 1 < learn.n_iter:
+            return STEP, SAVE
+        if VALIDATION not in self.session.longest:  # a forward pass takes no longer than a step
+            self.session.took(VALIDATION, len(learn.dls.valid) * self.session.longest[STEP])
+        return VALIDATION, SAVE
+
+    def _stop_if_due(self, *ahead: str) -> None:
+        if self.session.is_over(*ahead):
+            self.asked = self.asked or f"time limit of {self.session.hours:g} h"
+        if self.asked:
+            self.learn.interrupted = self.asked
+            raise CancelFitException()
 
     def _ask(self, number: int, frame: Any) -> None:
         self.asked = signal.Signals(number).name

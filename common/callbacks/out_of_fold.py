@@ -1,8 +1,11 @@
 """Keeps the best epoch's predictions for the samples that the model never saw."""
 
+from pathlib import Path
+
 from common.callbacks.base import Callback
-from common.callbacks.checkpoint import Checkpoint
+from common.callbacks.best import Best, warn
 from common.config import Config
+from common.errors import KitError, cannot_write
 from common.keys import FOLD
 from common.oof import write_oof
 from common.runs import Run
@@ -11,16 +14,30 @@ from common.runs import Run
 class OutOfFold(Callback):
     """Write `oof.parquet` whenever the competition's metric improved, from the same evaluation."""
 
-    order = Checkpoint.order + 1
+    order = Best.order + 1
 
-    def __init__(self, run: Run, config: Config, saver: Checkpoint) -> None:
+    def __init__(self, run: Run, config: Config, saver: Best) -> None:
         self.run_folder, self.config, self.saver = run, config, saver
+        self.error: KitError | None = None
 
     def after_epoch(self) -> None:
         best = self.saver.best.get(self.config.metric, {"epoch": 0})
-        if best["epoch"] == self.learn.epoch + 1:
-            frame = write_oof(self.learn.evaluation, self.config)
-            frame[FOLD] = self.run_folder.fold
-            partial = self.run_folder.oof_file.with_suffix(".partial")
-            frame.to_parquet(partial, index=False)
-            partial.replace(self.run_folder.oof_file)
+        if best["epoch"] != self.learn.epoch + 1:
+            return
+        try:
+            self._write(self.run_folder.oof_file)
+            self.error = None
+        except OSError as error:
+            self.error = cannot_write(self.run_folder.oof_file, error)
+            warn(self.error)
+
+    def after_fit(self) -> None:
+        if self.error:
+            raise self.error
+
+    def _write(self, path: Path) -> None:
+        frame = write_oof(self.learn.evaluation, self.config)
+        frame[FOLD] = self.run_folder.fold
+        partial = path.with_suffix(".partial")
+        frame.to_parquet(partial, index=False)
+        partial.replace(path)

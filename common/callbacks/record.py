@@ -16,6 +16,9 @@ CHANGING = ("lr", "momentum", "betas", "weight_decay", "eps")
 class Record(Callback):
     """Per step: loss, its terms and the optimiser's values; per epoch: `learn.scores`.
 
+    Of each parameter group momentum, betas, weight decay and eps are logged at the first step and
+    whenever they change, learning rates at every step.
+
     With fp16 also the loss scale, and how many steps were skipped.
 
     The loss is read from the device once per `every` steps, never in a step.
@@ -31,21 +34,20 @@ class Record(Callback):
         self.buffer = ScalarBuffer(self.logger, self.every)
         self.several = len(self.learn.loss_func.terms) > 1
         self.groups = self.learn.opt.opt.param_groups
-        self.first = [optimiser_values(group) for group in self.groups]
+        self.known: list[dict[str, float]] = [{} for _ in self.groups]
         scaler = getattr(self.learn, "scaler", None)
         scaled = scaler is not None and scaler.is_enabled()
+        self.history = []
+        self.total, self.count = self._nothing()
+        self.skipped = 0
         self.scaling = [cb for cb in self.learn.cbs if scaled and isinstance(cb, HalfPrecision)]
-
-    def before_train(self) -> None:
-        self.skipped = sum(amp.skipped_steps for amp in self.scaling)
-        # A 0-d tensor on the device: adding to it does not wait for the step.
-        self.total, self.count = torch.zeros((), device=self.learn.device), 0
 
     def after_batch(self) -> None:
         learn = self.learn
         loss, rows = learn.loss.detach(), len(learn.batch[INDEX])
-        self.total += loss * rows
-        self.count += rows
+        finite = loss.isfinite()
+        self.total += torch.where(finite, loss * rows, 0)  # one NaN would hide the whole epoch
+        self.count += finite * rows
         values: dict[str, Any] = {"train/loss": loss, **self._changed()}
         if self.several:
             means = {name: value.mean() for name, value in learn.loss_func.samples.items()}
@@ -58,14 +60,38 @@ class Record(Callback):
     def after_epoch(self) -> None:
         learn = self.learn
         self.buffer.flush()
-        scores = {"train/loss_epoch": float(self.total) / max(self.count, 1)}
+        scores = {"train/loss_epoch": float(self.total / self.count)}
         learn.scores = scores | valid_scores(learn)
         self.history.append({"epoch": learn.epoch + 1, **learn.scores})
         values = learn.scores | self._skipped()
         self.logger.scalars(values, global_step=learn.train_iter, epoch=learn.epoch + 1)
+        self.total, self.count = self._nothing()
+        self.skipped = sum(amp.skipped_steps for amp in self.scaling)
 
     def after_fit(self) -> None:
-        self.buffer.flush()
+        if not self.learn.interrupted:  # or the checkpoint has what is kept back
+            self.buffer.flush()
+
+    def saved_state(self) -> dict[str, Any]:
+        return {
+            "buffer": self.buffer.rows(),
+            "known": self.known,
+            "history": self.history,
+            "total": self.total,
+            "count": self.count,
+            "skipped": self.skipped,
+        }
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Go on with the epoch where another session left it."""
+        self.buffer.restore(state["buffer"])
+        self.known, self.history = state["known"], state["history"]
+        self.total, self.count = (state[k].to(self.learn.device) for k in ("total", "count"))
+        self.skipped = state["skipped"]
+
+    def _nothing(self) -> torch.Tensor:
+        """Return a sum and a count on the device: adding to them does not wait for the step."""
+        return torch.zeros(2, device=self.learn.device)
 
     def _skipped(self) -> dict[str, float]:
         """Return how many steps of the epoch fp16 left out, if it is on."""
@@ -73,12 +99,12 @@ class Record(Callback):
         return {"optimiser/skipped_steps": total - self.skipped} if self.scaling else {}
 
     def _changed(self) -> dict[str, float]:
-        """Return values that are not what they were when the fit began, of every group."""
+        """Return the learning rates, and of every group what is not as it was last logged."""
         found = {}
-        for group, first in zip(self.groups, self.first, strict=True):
+        for group, known in zip(self.groups, self.known, strict=True):
             for name, value in optimiser_values(group).items():
-                if name.startswith("lr") or value != first[name]:
-                    found[f"optimiser/{name}_{group['group_name']}"] = value
+                if name.startswith("lr") or value != known.get(name):
+                    found[f"optimiser/{name}_{group['group_name']}"] = known[name] = value
         return found
 
 

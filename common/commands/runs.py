@@ -1,11 +1,14 @@
 """kit runs, kit diff, kit report."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from common.config import flatten
 from common.environment import runs_dir
 from common.errors import KitError, did_you_mean
+from common.figures.grid import format_value
 from common.runs import Run, find_runs
 
 LISTED = (
@@ -24,17 +27,39 @@ def find_run(name: str, root: Path) -> Run:
 
 
 def print_runs(competition: str | None, as_json: bool, given: Path | None) -> None:
-    """Print one row, or one JSON object, per run."""
+    """Print a table for each competition, or one JSON object per run."""
     runs = find_runs(runs_dir(given), competition)
     rows = [{key: describe(run).get(key) for key in LISTED} for run in runs]
     if as_json:
         print(json.dumps(rows, indent=2))
         return
-    for row in rows:
-        scores = "  ".join(f"{name} {value:.4f}" for name, value in (row["metrics"] or {}).items())
-        print(f"{row['name']:50} {row['status']:12} {scores}")
+    for one in dict.fromkeys(row["competition"] for row in rows):
+        print("\n".join(table_of([row for row in rows if row["competition"] == one])))
     if not rows:
         print(f"no runs in {runs_dir(given)}")
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the lines of a table of runs: status, scores, and every setting that differs."""
+    settings = [dict(flatten(row["config"])) for row in rows]
+    names = dict.fromkeys(name for known in settings for name in known)
+    differ = [n for n in names if len({str(known.get(n)) for known in settings}) > 1]
+    scores = list(dict.fromkeys(name for row in rows for name in row["metrics"] or {}))
+    scores.sort(key=lambda name: "loss" in name)  # the competition's own stands first
+    cells = [["run", "status", "epoch", *(n.removeprefix("valid/") for n in scores), *differ]]
+    for row, known in zip(rows, settings, strict=True):
+        found = row["metrics"] or {}
+        place = [row["name"], row["status"], row["best_epoch"], *(found.get(n) for n in scores)]
+        cells.append([_cell(value) for value in [*place, *(known.get(n) for n in differ)]])
+    widths = [max(len(line[place]) for line in cells) for place in range(len(cells[0]))]
+    padded = ([c.ljust(w) for c, w in zip(line, widths, strict=True)] for line in cells)
+    return ["  ".join(line).rstrip() for line in padded]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "-"
+    return "-" if value is None else format_value(value)
 
 
 def describe(run: Run) -> dict:

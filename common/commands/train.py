@@ -8,6 +8,8 @@ from common.competition import Competition
 from common.config import Config, parse_overrides
 from common.environment import data_dir, runs_dir
 from common.errors import KitError
+from common.run_inputs import fetch_run
+from common.run_lock import lock_run, unlock_run
 from common.runs import Run
 
 
@@ -27,16 +29,22 @@ def train_folds(
     place = data_dir(name, given_data)
     for number in _folds(fold, config):
         folder = runs_dir(given_runs) / name / (stored_as or experiment) / f"fold{number}"
-        if resume and Run(folder).status == "finished" and not _more_epochs(Run(folder), config):
+        run = Run(folder)
+        lock_run(folder)
+        if resume:
+            fetch_run(run)
+        if resume and run.status == "finished" and not _more_epochs(run, config):
             print(f"{folder}: finished already, nothing to do")
+            unlock_run(folder)
             continue
         run = Run.create(folder, config, resume)
-        _train_one(competition, config, place, run, resume)
+        if _train_one(competition, config, place, run, resume and run.can_resume) == "interrupted":
+            return  # the session is over, for the other folds too
 
 
 def _train_one(
     competition: Competition, config: Config, place: Path, run: Run, resume: bool
-) -> None:
+) -> str:
     summary = competition.module("train").train(config, place, run, resume)
     scores = ", ".join(f"{key} {value:.4f}" for key, value in summary["metrics"].items())
     print(f"{summary['status']}: {scores} (best epoch {summary['best_epoch']})")
@@ -48,6 +56,10 @@ def _train_one(
         )
         if summary["interrupted_by"].startswith("SIG"):
             sys.exit(130)
+        if summary["interrupted_by"].startswith("anomaly"):
+            print(f"reports: {run.folder / 'anomalies'}; train.anomaly=skip leaves such steps out")
+            sys.exit(3)
+    return summary["status"]
 
 
 def _resume_arguments() -> list[str]:

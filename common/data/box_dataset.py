@@ -1,5 +1,6 @@
 """Pictures with boxes: what is cut, turned, resized or mixed takes its boxes along."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,18 @@ class BoxDataset(ImageDataset):
         height, width = self.size(index)
         scale = np.array((shape[1] / width, shape[0] / height) * 2, np.float32)
         return boxes * scale, labels
+
+    def deal_targets(self, order: np.ndarray) -> None:
+        """Give each row the boxes of row `order[row]`, at the same place of its own picture."""
+        if self._sizes is None:
+            return
+        dealt = [self._flat.of(row) for row in order.tolist()]
+        scales = (self._sizes / self._sizes[order])[:, [1, 0, 1, 0]]
+        boxes = [own * scale for (own, _), scale in zip(dealt, scales, strict=True)]
+        starts = np.cumsum([0, *map(len, boxes)])
+        labels = np.concatenate([own for _, own in dealt])
+        flat = np.concatenate(boxes).astype(np.float32)
+        self._flat = replace(self._flat, boxes=flat, labels=labels, starts=starts)
 
     def _mixed(self, index: int) -> BoxSample:
         sample = self._whole(index)

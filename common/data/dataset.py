@@ -79,6 +79,16 @@ class ImageDataset(Dataset[dict[str, Any]]):
         """Return the id of a row."""
         return self._ids[index].decode()
 
+    def deal_targets(self, order: np.ndarray) -> None:
+        """Give each row the target of row `order[row]`, to see what is learnt of wrong ones."""
+        if self.labels is not None:
+            self.labels = self.labels[torch.from_numpy(order)]
+
+    @property
+    def strata(self) -> np.ndarray:
+        """`(N,)` codes; targets may be dealt among rows of one code."""
+        return np.zeros(len(self), np.int64)
+
     @property
     def epoch(self) -> int:
         """The epoch whose augmentation is drawn."""

@@ -98,6 +98,26 @@ def make_loader(
     )
 
 
+def with_batch_size(loader: DataLoader, batch_size: int) -> DataLoader:
+    """Return a loader of the same samples in the same order, in batches of another size.
+
+    Raises:
+        KitError: `make_loader` did not make it.
+    """
+    sampler = loader.sampler
+    if not isinstance(sampler, EpochSampler):
+        raise KitError(f"expected a loader of make_loader to change, got {type(loader).__name__}")
+    return make_loader(
+        loader.dataset,
+        batch_size,
+        shuffle=sampler.shuffle,
+        seed=sampler.seed,
+        num_workers=loader.num_workers,
+        drop_last=loader.drop_last,
+        pin_memory=loader.pin_memory,
+    )
+
+
 def set_epoch(loader: DataLoader, epoch: int, start_batch: int = 0) -> None:
     """Take order and augmentation of `epoch`, from batch `start_batch` on.
 

@@ -102,6 +102,15 @@ class MaskDataset(Dataset[dict[str, Any]]):
         """Return the place of a window without jitter."""
         return Window(*self._windows[index, 1:].tolist())
 
+    def deal_targets(self, order: np.ndarray) -> None:
+        """Give each row of the frame the mask of row `order[row]`, which must be of its size."""
+        self._masks = Texts(self._masks[row] for row in order.tolist())
+
+    @property
+    def strata(self) -> np.ndarray:
+        """Codes of the sizes of the frame's rows; masks may be dealt among rows of one code."""
+        return np.unique(self._sizes, axis=0, return_inverse=True)[1].reshape(-1)
+
     @property
     def epoch(self) -> int:
         """The epoch whose jitter and augmentation are drawn."""

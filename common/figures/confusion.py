@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from common.errors import KitError
 
@@ -42,7 +43,8 @@ def confusion_figure(
     axes = figure.add_subplot()
     top = 1.0 if normalise else max(1.0, float(shades.max()))
     drawn = axes.imshow(shades, cmap="Blues", vmin=0.0, vmax=top)
-    bar = figure.colorbar(drawn, ax=axes, shrink=0.8)
+    style = None if normalise else EngFormatter(sep="")  # a power of ten would lie on the title
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.8, format=style)
     share = "share of its row; last row: of its column" if background else SHARE
     bar.set_label(share if normalise else unit)
     _label_axes(axes, classes)

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from common.errors import KitError
-from common.figures.grid import GAP, INK, MIN_CELL, PAPER, font, sample_grid, thumbnail
+from common.figures.grid import GAP, INK, MIN_CELL, PAPER, TITLE_SIZE, font, sample_grid, thumbnail
 
 HEADING = 16  # pixels
 WIDTH = 1080  # pixels that a gallery should not exceed
@@ -22,11 +22,12 @@ class Section(NamedTuple):
     titles: Sequence[str]
 
 
-def gallery(sections: Sequence[Section], side: int) -> np.ndarray:
+def gallery(sections: Sequence[Section], side: int, legend: str = "") -> np.ndarray:
     """Lay out sections one above the other in one `(H, W, 3)` picture; empty ones are left out.
 
     Args:
         side: pixels, longer side of the pictures.
+        legend: what colours and numbers mean, above it all.
     """
     filled = [section for section in sections if len(section.images)]
     if not filled:
@@ -40,18 +41,20 @@ def gallery(sections: Sequence[Section], side: int) -> np.ndarray:
     ]
     headings = [section.heading for section in filled]
     widths = [font(HEADING).getlength(heading) + 2 * GAP for heading in headings]
+    widths.append(font().getlength(legend) + 2 * GAP)
     width = int(max(*widths, *(grid.shape[1] for grid in grids), 0))
-    parts = [
+    parts = [_line(legend, width, TITLE_SIZE)] if legend else []
+    parts += [
         part
         for heading, grid in zip(headings, grids, strict=True)
-        for part in (_heading(heading, width), _widen(grid, width))
+        for part in (_line(heading, width, HEADING), _widen(grid, width))
     ]
     return np.concatenate(parts)
 
 
-def _heading(text: str, width: int) -> np.ndarray:
-    picture = Image.new("RGB", (width, HEADING + GAP), PAPER)
-    ImageDraw.Draw(picture).text((GAP, GAP // 2), text, fill=INK, font=font(HEADING))
+def _line(text: str, width: int, size: int) -> np.ndarray:
+    picture = Image.new("RGB", (width, size + GAP), PAPER)
+    ImageDraw.Draw(picture).text((GAP, GAP // 2), text, fill=INK, font=font(size))
     return np.asarray(picture)
 
 

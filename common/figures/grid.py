@@ -86,6 +86,18 @@ def sample_grid(
     return _write_titles(page, lines, columns, (width, height))
 
 
+def same_size(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return pictures `(H, W, 3)`, each in the middle of a sheet as large as the largest."""
+    height, width = (max((image.shape[axis] for image in images), default=0) for axis in (0, 1))
+    pages = []
+    for image in images:
+        page = np.full((height, width, 3), PAPER, np.uint8)
+        top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
+        page[top : top + image.shape[0], left : left + image.shape[1]] = image
+        pages.append(page)
+    return pages
+
+
 def figure_to_image(figure: Figure) -> np.ndarray:
     """Draw a figure, once however often it is asked for; return `(H, W, 3)` uint8 pixels."""
     canvas = figure.canvas

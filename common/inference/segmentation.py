@@ -20,8 +20,7 @@ from common.inference.boxes import VIEWS
 from common.inference.predict import load_model
 from common.inference.tiles import predict_tiled
 from common.keys import IMAGE, IMAGE_ID, MASK_LOGITS, PATH
-from common.learners.segmentation import THRESHOLD, mask_probabilities
-from common.models.segmenter import MULTIPLE, make_segmenter
+from common.models.segmenter import MULTIPLE, THRESHOLD, make_segmenter, mask_probabilities
 
 
 class Views(nn.Module):

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from common.callbacks.evaluate import Evaluate
 from common.callbacks.half_precision import refuse_half_weights
-from common.data.loaders import set_epoch
+from common.data.loaders import set_epoch, with_batch_size
 from common.environment import device as find_device
 from common.environment import to_device
 from common.evaluation import Evaluation
@@ -55,10 +55,8 @@ class Learner(DispatchLearner):
         device: torch.device | None = None,
     ) -> None:
         self.device = device or find_device()
-        loaders = DataLoaders(train_loader, valid_loader)
-        loaders._device = self.device  # the setter would call methods that torch loaders lack
         super().__init__(
-            loaders,
+            self._loaders(train_loader, valid_loader),
             model.to(self.device),
             loss,
             opt_func=partial(adamw, weight_decay=weight_decay, body_lr_factor=body_lr_factor),
@@ -70,6 +68,8 @@ class Learner(DispatchLearner):
         )
         self.evaluation: Evaluation | None = None
         self.first_epoch, self.first_batch, self.interrupted = 0, 0, ""
+        self.on_backward_error: Callable[[RuntimeError], None] | None = None
+        self.known_thresholds: dict[str, float] = {}  # of a run that goes on, until it validates
 
     def targets(self, batch: Mapping[str, Any]) -> Any:
         """Return the truth of N samples, as the metrics take it."""
@@ -91,6 +91,12 @@ class Learner(DispatchLearner):
     def set_batch(self, batch: dict[str, Any]) -> None:
         """Replace the current batch: what the model reads and the loss compares with."""
         self.xb = self.yb = (batch,)
+
+    def set_batch_size(self, batch_size: int) -> None:
+        """Train on the same samples in the same order in batches of another size."""
+        both = self.dls.loaders  # type: ignore[has-type]
+        loaders = [with_batch_size(loader, batch_size) for loader in both]
+        self.dls = self._loaders(*loaders)
 
     def fit(self, n_epoch: int, *args: Any, **kwargs: Any) -> None:
         """Train for `n_epoch` epochs; see fastai."""
@@ -123,6 +129,11 @@ class Learner(DispatchLearner):
         assert self.evaluation is not None
         return self.evaluation
 
+    def _loaders(self, *loaders: DataLoader) -> DataLoaders:
+        both = DataLoaders(*loaders)
+        both._device = self.device  # the setter would call methods that torch loaders lack
+        return both
+
     def _optimiser(self) -> torch.optim.Optimizer:
         if self.opt is None:
             self.create_opt()
@@ -146,6 +157,14 @@ class Learner(DispatchLearner):
         self.n_iter = len(self.dl) + skipped
         for number, batch in enumerate(self.dl, skipped):
             self.one_batch(number, batch)
+
+    def _backward(self) -> None:
+        try:
+            super()._backward()
+        except RuntimeError as error:  # a NaN, where torch's anomaly detection is on
+            if self.on_backward_error is None:
+                raise
+            self.on_backward_error(error)
 
     def _set_device(self, batch: dict[str, Any]) -> dict[str, Any]:
         if self.device.type == "cpu":

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from torch.autograd import set_detect_anomaly
+
 from common.callbacks.accumulate import Accumulate
-from common.callbacks.checkpoint import VALID_LOSS, Checkpoint
+from common.callbacks.anomaly import guards
+from common.callbacks.best import VALID_LOSS, Best
+from common.callbacks.checkpoint import Checkpoint
 from common.callbacks.console import Console
 from common.callbacks.ema import Ema
 from common.callbacks.half_precision import HalfPrecision
@@ -15,15 +19,19 @@ from common.callbacks.out_of_fold import OutOfFold
 from common.callbacks.record import Record
 from common.callbacks.schedule import Schedule, freeze_then, make_shape
 from common.callbacks.unfreeze import Unfreeze
-from common.checkpoints import load_checkpoint
+from common.checkpoints import load_newest
 from common.config import Config, flatten
 from common.learners.base import Learner
+from common.learners.rehearsal import rehearse
+from common.learners.trouble import fit_through, take_batch_size
 from common.loggers.base import Logger
 from common.loggers.factory import make_loggers
 from common.loggers.fan_out import FanOut
 from common.loggers.report import write_report
 from common.metrics.base import Metric
+from common.run_lock import unlock_run
 from common.runs import Run, hash_weights
+from common.session import Session
 
 
 def technique_callbacks(config: Config) -> list[Any]:
@@ -69,22 +77,28 @@ def train_run(
     Returns:
         The run's summary, as `kit runs --json` lists it.
     """
-    earlier = load_checkpoint(run.last)["training"]["loggers"] if _resumes(run, resume) else {}
+    if rehearse(learner):
+        return {}
+    resume = resume and run.can_resume
     logger = make_loggers(
         config.log.loggers,
         run.folder,
         project=run.competition,
         name=run.name,
         group=run.experiment,
-        state=earlier,
+        state=load_newest(run.saved)[1]["training"]["loggers"] if resume else {},
         strict=config.log.strict,
     )
-    saver = Checkpoint(run, [*metrics, VALID_LOSS], facts(learner, config, run), logger)
-    watching = [*watching_callbacks(config, logger, run), saver, OutOfFold(run, config, saver)]
-    learner.add_cbs([*technique_callbacks(config), *watching, Interrupt(config.train.time_limit)])
-    if _resumes(run, resume):
+    session, known = Session(config.train.time_limit), facts(learner, config, run)
+    best = Best(run, [*metrics, VALID_LOSS], known)
+    saver = Checkpoint(run, known, logger, config.train.save_minutes, session)
+    watching = [*watching_callbacks(config, logger, run), best, OutOfFold(run, config, best)]
+    watching += guards(config, logger, run.folder / "anomalies")
+    learner.add_cbs([*technique_callbacks(config), *watching, Interrupt(session), saver])
+    if resume:
         state = saver.resume()
-        print(f"resuming after epoch {state['epoch']}, batch {state['batch']}")
+        print(f"resuming after epoch {state['epoch']}, batch {state['batch']}", flush=True)
+        take_batch_size(learner, state)
     return _fit(learner, config, run, saver, logger)
 
 
@@ -99,30 +113,30 @@ def facts(learner: Learner, config: Config, run: Run) -> dict[str, Any]:
     }
 
 
-def _resumes(run: Run, resume: bool) -> bool:
-    return resume and run.last.exists()
-
-
 def _fit(
     learner: Learner, config: Config, run: Run, saver: Checkpoint, logger: FanOut
 ) -> dict[str, Any]:
     run.write_summary(status="running", config=config.model_dump(mode="json"))
     status = "failed"
     try:
-        learner.fit(config.train.freeze_epochs + config.train.epochs)
+        with set_detect_anomaly(config.train.detect_anomaly):
+            fit_through(learner, config, saver)
         status = "interrupted" if learner.interrupted else "finished"
     except KeyboardInterrupt:
         status = "interrupted"
         raise
     finally:
-        _sum_up(learner, run, saver, logger, status)
+        try:
+            _sum_up(learner, run, saver, logger, status)
+        finally:
+            unlock_run(run.folder)
     return run.summary
 
 
 def _sum_up(learner: Learner, run: Run, saver: Checkpoint, logger: FanOut, status: str) -> None:
     config = run.config
-    best = saver.best.get(config.metric, {})
-    scores = load_checkpoint(run.best())["scores"] if best else getattr(learner, "scores", {})
+    best = learner.best_callback.best.get(config.metric, {})
+    scores = best.get("scores") or getattr(learner, "scores", {})
     run.write_summary(
         status=status,
         metrics=scores,
@@ -134,5 +148,7 @@ def _sum_up(learner: Learner, run: Run, saver: Checkpoint, logger: FanOut, statu
     logger.hyperparameters(dict(flatten(config.model_dump(mode="json"))), scores)
     if run.oof_file.exists():
         logger.artifact("oof", run.oof_file, "predictions")
+    if status == "finished" and run.best().exists():  # one that goes on would change the file
+        logger.artifact("checkpoint", run.best(), "model")
     logger.finish(status)
     write_report(run.folder)

@@ -28,9 +28,8 @@ from common.metrics.base import Metric
 from common.metrics.pixel_batches import confusion_batch, threshold_counts_batch
 from common.metrics.pixels import THRESHOLDS
 from common.metrics.segmentation import tune_threshold
-from common.models.segmenter import STRIDES
+from common.models.segmenter import STRIDES, THRESHOLD
 
-THRESHOLD = "mask"  # name of a checkpoint's threshold
 TERMS: dict[str, Callable[[Config], MaskLoss]] = {
     "bce": lambda config: binary_cross_entropy_mask(config.train.label_smoothing, IGNORE),
     "focal": lambda config: focal(ignore=IGNORE),
@@ -66,12 +65,6 @@ class SegmentationLearner(Learner):
 def picture_code(image_id: str) -> int:
     """Return a number of 63 bits that stands for an id, the same in every process and run."""
     return int.from_bytes(hashlib.blake2b(image_id.encode(), digest_size=8).digest()) >> 1
-
-
-def mask_probabilities(outputs: Mapping[str, Any]) -> Tensor:
-    """Return `(N, H, W)` float32 probabilities of one class, `(N, C, H, W)` of several."""
-    logits = outputs[MASK_LOGITS].float()
-    return logits[:, 0].sigmoid() if logits.shape[1] == 1 else logits.softmax(1)
 
 
 def make_learner(

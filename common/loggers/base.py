@@ -46,8 +46,13 @@ class Logger(Protocol):
         axes: tuple[str, str],
         global_step: int,
         epoch: float,
+        counts: np.ndarray | None = None,
     ) -> None:
-        """Log a line of `(P,)` points, with the names of its two axes."""
+        """Log a line of `(P,)` points, with the names of its two axes.
+
+        A precision-recall line may bring `(T, 4)` counts of true positives, false positives, false
+        negatives and true negatives at T thresholds, evenly from 0 to 1.
+        """
 
     def hyperparameters(self, config: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         """Log the resolved config beside the final metrics, so that runs can be compared."""

@@ -1,6 +1,6 @@
 """Scalars of steps, kept back so that a step neither waits for the device nor pays for a call."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,8 +15,8 @@ class ScalarBuffer:
     """Collects the scalars of `every` steps, reads their tensors at once and logs them.
 
     What then reaches a logger is decided by `FanOut.window`. Tensors are kept as they are until
-    then: hand over ones that are not changed in place afterwards. Flush before a checkpoint is
-    saved and at the end of an epoch.
+    then: hand over ones that are not changed in place afterwards. Flush at the end of an epoch;
+    a checkpoint within one takes along the rows that are kept back.
     """
 
     def __init__(self, logger: Logger, every: int):
@@ -38,6 +38,16 @@ class ScalarBuffer:
         rows, self._rows = self._rows, []
         if rows and self._logger.loggers:
             self._logger.window(_read(rows))
+
+    def rows(self) -> list[Row]:
+        """Return what is kept as plain numbers, for a checkpoint."""
+        rows = _read(self._rows)
+        self.restore(rows)
+        return rows
+
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Keep the rows that another session had kept back."""
+        self._rows = [(dict(values), step, epoch) for values, step, epoch in rows]
 
 
 def _read(rows: list[Kept]) -> list[Row]:

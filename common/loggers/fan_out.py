@@ -99,9 +99,11 @@ class FanOut:
         axes: tuple[str, str],
         global_step: int,
         epoch: float,
+        counts: np.ndarray | None = None,
     ) -> None:
         """Log a line of `(P,)` points, with the names of its two axes."""
-        self._all("curve", name, x, y, axes=axes, global_step=global_step, epoch=epoch)
+        when = {"global_step": global_step, "epoch": epoch}
+        self._all("curve", name, x, y, axes=axes, counts=counts, **when)
 
     def hyperparameters(self, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
         """Log the resolved config beside the final metrics."""

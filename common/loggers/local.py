@@ -13,7 +13,14 @@ from matplotlib.figure import Figure
 
 from common.figures.grid import encode_jpeg, encode_png, figure_to_image, is_image
 from common.figures.lines import thin
-from common.loggers.run_files import LOOKS, METRICS, dumps, open_lines, write_atomic
+from common.loggers.run_files import (
+    LOOKS,
+    METRICS,
+    count_lines,
+    dumps,
+    open_lines,
+    write_atomic,
+)
 
 CURVE_POINTS = 1000
 
@@ -28,22 +35,25 @@ class LocalLogger:
     - `hyperparameters.json`: config and final metrics
 
     `common.loggers.run_files` says how numbers that are not finite are written. `state` is that of
-    the checkpoint a run resumes from.
+    the checkpoint a run resumes from: lines that it does not know of are cut off.
     """
 
     every_step = True  # a line costs a few microseconds
 
     def __init__(self, run_dir: Path, state: Mapping[str, Any] | None = None):
         self.run_dir = Path(run_dir)
-        self._metrics = open_lines(self.run_dir / METRICS)
-        self._looks = open_lines(self.run_dir / LOOKS)
-        self._last: dict[str, Any] = {}
+        self._files, self._lines = {}, dict[str, int]()
+        for name in (METRICS, LOOKS):
+            path = self.run_dir / name
+            self._files[name] = open_lines(path, (state or {}).get("lines", {}).get(name))
+            self._lines[name] = count_lines(path)
+        self._last: dict[str, Any] = {"global_step": 0, "epoch": 0.0}
         if state:
-            self._write(self._metrics, state["global_step"], state["epoch"], {"event": "resumed"})
+            self._write(METRICS, state["global_step"], state["epoch"], {"event": "resumed"})
 
     def scalars(self, values: Mapping[str, float], *, global_step: int, epoch: float) -> None:
         """Append one line to `metrics.jsonl`."""
-        self._write(self._metrics, global_step, epoch, values)
+        self._write(METRICS, global_step, epoch, values)
 
     def image(
         self, name: str, image: np.ndarray, *, global_step: int, epoch: float, caption: str = ""
@@ -79,6 +89,7 @@ class LocalLogger:
         axes: tuple[str, str],
         global_step: int,
         epoch: float,
+        counts: np.ndarray | None = None,
     ) -> None:
         """Append the line to `looks.jsonl`, thinned to 1000 points."""
         x, y = thin(np.asarray(x), np.asarray(y), CURVE_POINTS)
@@ -97,20 +108,22 @@ class LocalLogger:
             shutil.copy2(path, target)
 
     def state(self) -> dict[str, Any]:
-        """Return the step and epoch of the last line."""
-        return dict(self._last)
+        """Return the step and epoch of the last line, and how many lines each file has."""
+        return {**self._last, "lines": dict(self._lines)}
 
     def finish(self, status: str = "finished") -> None:
         """Close the files."""
-        self._metrics.close()
-        self._looks.close()
+        for file in self._files.values():
+            file.close()
 
-    def _write(self, file: Any, global_step: int, epoch: float, values: Mapping[str, Any]) -> None:
+    def _write(self, name: str, global_step: int, epoch: float, values: Mapping[str, Any]) -> None:
         self._last = {"global_step": global_step, "epoch": epoch}
-        file.write(dumps({"time": round(time.time(), 3), **self._last, **values}) + "\n")
+        line = dumps({"time": round(time.time(), 3), **self._last, **values}) + "\n"
+        self._files[name].write(line)
+        self._lines[name] += 1
 
     def _look(self, kind: str, name: str, global_step: int, epoch: float, **values: Any) -> None:
-        self._write(self._looks, global_step, epoch, {"kind": kind, "name": name, **values})
+        self._write(LOOKS, global_step, epoch, {"kind": kind, "name": name, **values})
 
     def _place(self, name: str, epoch: float, ending: str, data: bytes) -> str:
         safe = re.sub(r"[^\w.-]", "_", name)

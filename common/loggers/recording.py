@@ -72,9 +72,11 @@ class RecordingLogger:
         axes: tuple[str, str],
         global_step: int,
         epoch: float,
+        counts: np.ndarray | None = None,
     ) -> None:
         """Remember a call of `curve`."""
-        self._keep("curve", name=name, x=x, y=y, axes=axes, global_step=global_step, epoch=epoch)
+        when = {"global_step": global_step, "epoch": epoch}
+        self._keep("curve", name=name, x=x, y=y, axes=axes, counts=counts, **when)
 
     def hyperparameters(self, config: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         """Remember a call of `hyperparameters`."""

@@ -40,12 +40,23 @@ def write_atomic(path: Path, data: bytes) -> Path:
     return path
 
 
-def open_lines(path: Path) -> TextIO:
-    """Open a file of JSON lines for appending, flushed per line; a half-written last line goes."""
+def open_lines(path: Path, keep: int | None = None) -> TextIO:
+    """Open a file of JSON lines for appending, flushed per line; a half-written last line goes.
+
+    Args:
+        keep: how many of its lines stay, for what a checkpoint does not know is logged anew.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file():
         _mend(path)
+        if keep is not None:
+            write_atomic(path, b"".join(path.read_bytes().splitlines(keepends=True)[:keep]))
     return path.open("a", encoding="utf-8", buffering=1, newline="\n")
+
+
+def count_lines(path: Path) -> int:
+    """Return how many whole lines a file has."""
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -106,8 +106,12 @@ class TensorBoardLogger:
         axes: tuple[str, str],
         global_step: int,
         epoch: float,
+        counts: np.ndarray | None = None,
     ) -> None:
-        """Write the line as a figure."""
+        """Write the line as a figure, or for its own panel of precision-recall curves."""
+        if counts is not None:
+            self._precision_recall(name, np.asarray(counts), global_step)
+            return
         figure = curve_figure(x, y, axes, name)
         self.figure(name, figure, global_step=global_step, epoch=epoch)
 
@@ -130,6 +134,21 @@ class TensorBoardLogger:
     def finish(self, status: str = "finished") -> None:
         """Write what is still queued and close."""
         self._writer.close()
+
+    def _precision_recall(self, name: str, counts: np.ndarray, global_step: int) -> None:
+        hits, alarms, misses, rest = counts.T
+        self._writer.add_pr_curve_raw(
+            name,
+            hits,
+            alarms,
+            rest,
+            misses,
+            hits / np.maximum(hits + alarms, 1),
+            hits / np.maximum(hits + misses, 1),
+            global_step=global_step,
+            num_thresholds=len(counts),
+        )
+        self._last = max(self._last, global_step)
 
     def _add(self, values: Sequence[Any], global_step: int) -> None:
         self._last = max(self._last, global_step)

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from common.figures.grid import figure_to_image, is_image, row_title
+from common.environment import redact
+from common.figures.grid import figure_to_image
 from common.figures.lines import curve_figure, histogram_figure
 from common.loggers.wandb_mode import choose_mode
+from common.loggers.wandb_tables import Tables
 
 MAX_BINS = 512  # wandb refuses more
-MAX_PICTURES = 100  # wandb shows no more of a list
 SETTINGS = {
     "console": "off",  # progress bars would fill the log
     "silent": True,
@@ -32,9 +34,10 @@ class WandbLogger:
     `wandb.log(step=)` is never used, since a resumed run would lose points: every call carries
     `global_step` and `epoch`, `valid/...` is drawn over `epoch` and all else over `global_step`.
 
-    Pictures of a table are put into its cells; offline they are also logged as the list
-    `<name>_images`, because cells of an offline run refer to files by absolute path and are lost
-    once the run folder moves to another machine. All files stay inside `run_dir/wandb`.
+    Pictures of a table are a media panel, `<name>_images`, with the epoch as its slider; a picture
+    that stays the same is one file. The table holds a picture only where it first appears: cells
+    of a table are stored again with every table, and those of an offline run refer to files by
+    absolute path and are lost once the run folder moves. All files stay inside `run_dir/wandb`.
     """
 
     every_step = False  # a call costs 0.2 ms
@@ -67,7 +70,7 @@ class WandbLogger:
             reinit="finish_previous",
             settings=_settings(wandb),
         )
-        self.online = not self._run.settings._offline
+        self._tables = Tables(wandb, Path(self._run.dir))
         self._run.define_metric("global_step", hidden=True)
         self._run.define_metric("epoch", hidden=True)
 
@@ -99,16 +102,15 @@ class WandbLogger:
     def table(
         self, name: str, rows: Sequence[Mapping[str, Any]], *, global_step: int, epoch: float
     ) -> None:
-        """Log a table with pictures in its cells, offline its pictures as a list too."""
-        names = list(dict.fromkeys(key for row in rows for key in row))
-        cells: Any = [[self._cell(row.get(key)) for key in names] for row in rows]
-        table = self._wandb.Table(columns=[*names], data=cells, allow_mixed_types=True)
-        values: dict[str, Any] = {name: table}
-        pictures = [(v, row_title(row)) for row in rows for v in row.values() if is_image(v)]
-        if pictures and not self.online:
-            listed = [self._picture(image, title) for image, title in pictures[:MAX_PICTURES]]
-            values[f"{name}_images"] = listed
-        self._log(values, global_step, epoch)
+        """Log pictures as the list `<name>_images`, and the table with those that are new.
+
+        Every row names the file of its picture in the list, in `<column>_file`.
+        """
+        pictures = self._tables.pictures(f"{name}_images", rows)
+        if pictures:
+            self._log({f"{name}_images": list(pictures.values())}, global_step, epoch)
+        self._log({name: self._tables.table(rows, pictures)}, global_step, epoch)
+        self._tables.release()
 
     def curve(
         self,
@@ -119,6 +121,7 @@ class WandbLogger:
         axes: tuple[str, str],
         global_step: int,
         epoch: float,
+        counts: np.ndarray | None = None,
     ) -> None:
         """Log the line as a picture: custom charts that are logged repeatedly overlap."""
         figure = curve_figure(x, y, axes, name)
@@ -150,6 +153,14 @@ class WandbLogger:
             os.environ.pop(key, None)
 
     def _init(self, mode: Any, **given: Any) -> Any:
+        words = sys.argv
+        sys.argv = [redact(word) for word in words]  # wandb keeps the command line
+        try:
+            return self._start(mode, **given)
+        finally:
+            sys.argv = words
+
+    def _start(self, mode: Any, **given: Any) -> Any:
         try:
             run = self._wandb.init(mode=mode, **given)
         except Exception as error:
@@ -175,12 +186,6 @@ class WandbLogger:
 
     def _picture(self, image: np.ndarray, caption: str = "") -> Any:
         return self._wandb.Image(image, caption=caption or None, file_type="jpg")
-
-    def _cell(self, value: Any) -> Any:
-        if is_image(value):
-            return self._picture(value)
-        value = value.item() if isinstance(value, np.generic) else value
-        return value if isinstance(value, int | float | str | None) else str(value)
 
 
 def _settings(wandb: Any) -> Any:

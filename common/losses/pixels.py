@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from common.errors import KitError
+from common.losses.safe import safe_divide, widened
 
 
 class Pixels(NamedTuple):
@@ -24,7 +25,7 @@ class Pixels(NamedTuple):
 
     def mean(self, values: Tensor) -> Tensor:
         """Return the (N,) mean of (N, C, P) values over what is valid."""
-        return (values * self.valid).sum((1, 2)) / self.valid.sum((1, 2)).clamp_min(1)
+        return safe_divide((values * self.valid).sum((1, 2)), self.valid.sum((1, 2)))
 
 
 def flatten(logits: Tensor, target: Tensor, ignore: float | None) -> Pixels:
@@ -40,7 +41,7 @@ def flatten(logits: Tensor, target: Tensor, ignore: float | None) -> Pixels:
             f"(N, C, H, W), got {tuple(logits.shape)} and {tuple(target.shape)} {target.dtype}; "
             "an output of another size needs downsampled(loss)"
         )
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).flatten(2)
+    logits = widened(logits).flatten(2)
     target = target.flatten(2)
     valid = torch.ones_like(target, dtype=torch.bool) if ignore is None else target != ignore
     if exclusive:

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.losses.pixels import Pixels, flatten
+from common.losses.safe import floor_of, safe_divide
 
 MaskLoss = Callable[[Tensor, Tensor], Tensor]
-TINY = 1e-7  # keeps a ratio finite where its denominator underflows
 
 
 def binary_cross_entropy_mask(
@@ -56,7 +56,7 @@ def focal(gamma: float = 2.0, alpha: float | None = None, ignore: float | None =
         if pixels.exclusive:
             log_probs = pixels.logits.log_softmax(1)
             # not 1 - p, whose power has an infinite slope at 0 for a gamma below 1
-            missed = (1 - log_probs.exp()).clamp_min(TINY) ** gamma
+            missed = (1 - log_probs.exp()).clamp_min(floor_of(log_probs.dtype)) ** gamma
             return pixels.mean(-pixels.target * missed * log_probs * pixels.logits.shape[1])
         yes, no = F.logsigmoid(pixels.logits), F.logsigmoid(-pixels.logits)
         hit = positive * pixels.target * (gamma * no).exp() * yes
@@ -101,7 +101,7 @@ def _overlap(pixels: Pixels, smooth: float, jaccard: bool) -> Tensor:
     both = torch.where(empty, 2 * area - guess, truth + guess)
     part, whole = (hit, both - hit) if jaccard else (2 * hit, both)
     extra = smooth * area
-    ratio = (part + extra) / (whole + extra).clamp_min(TINY)
+    ratio = safe_divide(part + extra, whole + extra)
     return torch.where(area > 0, 1 - ratio, 0 * ratio).mean(1)
 
 
@@ -166,5 +166,5 @@ def _average(target: Tensor, size: tuple[int, int], ignore: float | None) -> Ten
         return F.adaptive_avg_pool2d(target, size)
     valid = (target != ignore).float()
     share = F.adaptive_avg_pool2d(valid, size)
-    mean = F.adaptive_avg_pool2d(target * valid, size) / share.clamp_min(TINY)
+    mean = safe_divide(F.adaptive_avg_pool2d(target * valid, size), share)
     return mean.masked_fill(share == 0, ignore)

@@ -1,5 +1,6 @@
 """Hits and false alarms at every threshold that a ranking offers; one sort serves all curves."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +84,23 @@ def pooled_curve(counts: np.ndarray, thresholds: np.ndarray) -> Curve:
         int(hits[0] + misses[0]),
         int(alarms[0] + rest[0]),
     )
+
+
+def counts_at(curves: Sequence[Curve], thresholds: np.ndarray = LEVELS) -> np.ndarray:
+    """Return `(T, 4)` counts of several curves together, at T thresholds.
+
+    They are true positives, false positives, false negatives and true negatives. A curve whose
+    scores hold a NaN is left out.
+    """
+    total = np.zeros((len(thresholds), 4), np.int64)
+    for curve in curves:
+        if np.isnan(curve.thresholds).any():
+            continue
+        reaching = np.searchsorted(-curve.thresholds, -np.float32(thresholds), side="right")
+        hits, alarms = (np.insert(part, 0, 0)[reaching] for part in (curve.hits, curve.alarms))
+        parts = [hits, alarms, curve.positives - hits, curve.negatives - alarms]
+        total += np.stack(parts, axis=1)
+    return total
 
 
 def average_precision(curve: Curve) -> float:

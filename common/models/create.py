@@ -8,11 +8,16 @@ import timm
 from common.errors import KitError, did_you_mean
 
 
+class NoWeights(KitError):
+    """Pretrained weights that cannot be had here."""
+
+
 def create_network(name: str, arguments: Mapping[str, Any]) -> Any:
     """Return `timm.create_model(name, **arguments)`.
 
     Raises:
-        KitError: an unknown name, no network of features, or weights that cannot be had.
+        KitError: an unknown name, or no network of features.
+        NoWeights: pretrained weights that cannot be had.
     """
     if not timm.is_model(name):
         raise KitError(f"unknown model.name '{name}'; {did_you_mean(name, timm.list_models())}")
@@ -21,7 +26,7 @@ def create_network(name: str, arguments: Mapping[str, Any]) -> Any:
     except (OSError, RuntimeError) as error:
         if not arguments.get("pretrained"):
             raise
-        raise KitError(
+        raise NoWeights(
             f"expected to load pretrained weights of {name}, got: {_first_line(error)}; put the "
             f"file '{name}.safetensors' into a folder named by KIT_WEIGHTS, attach it as a Kaggle "
             "input, or set model.weights to its path or to 'none'"

@@ -30,6 +30,7 @@ STRIDES = {
     16: MASK_LOGITS_STRIDE_16,
     32: MASK_LOGITS_STRIDE_32,
 }
+THRESHOLD = "mask"  # name of a checkpoint's threshold
 MULTIPLE = 32  # sides that every decoder takes
 # dpt wants a plain vision transformer's tokens, which differ from features of several strides.
 DECODERS = {name: kind for name, kind in smp.MODEL_ARCHITECTURES_MAPPING.items() if name != "dpt"}
@@ -135,6 +136,12 @@ def make_segmenter(config: Config, load_weights: bool = True) -> Segmenter:
         model.channels_last = True
         model.to(memory_format=torch.channels_last)
     return model
+
+
+def mask_probabilities(outputs: Mapping[str, Any]) -> Tensor:
+    """Return `(N, H, W)` float32 probabilities of one class, `(N, C, H, W)` of several."""
+    logits = outputs[MASK_LOGITS].float()
+    return logits[:, 0].sigmoid() if logits.shape[1] == 1 else logits.softmax(1)
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:

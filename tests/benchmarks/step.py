@@ -19,6 +19,7 @@ import timm
 import torch
 from torch import nn
 
+from common.callbacks.anomaly import guards
 from common.callbacks.interrupt import Interrupt
 from common.config import Config, LogConfig, ModelConfig, TrainConfig
 from common.keys import EMBEDDING, IMAGE, IMAGE_ID, INDEX, LABEL, LOGITS
@@ -103,7 +104,8 @@ def kit(body: nn.Module, folder: Path, loggers: tuple[str, ...]) -> Callable[[Re
         log=LogConfig(looks="none", loggers=loggers),
     )
     logger = make_loggers(config.log.loggers, folder, project="bench", name="bench", group="bench")
-    callbacks = [*technique_callbacks(config), *watching_callbacks(config, logger), Interrupt()]
+    watching = [*watching_callbacks(config, logger), *guards(config, logger, folder / "anomalies")]
+    callbacks = [*technique_callbacks(config), *watching, Interrupt()]
 
     def run(loader: Repeat) -> np.ndarray:
         one = Repeat(loader.batch, 1)

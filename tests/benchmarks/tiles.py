@@ -24,8 +24,7 @@ from common.data.mapped import open_picture
 from common.data.windows import read_window
 from common.inference.tiles import predict_tiled
 from common.keys import IMAGE, MASK_LOGITS
-from common.learners.segmentation import mask_probabilities
-from common.models.segmenter import make_segmenter
+from common.models.segmenter import make_segmenter, mask_probabilities
 
 SIDE = 5000
 

@@ -126,7 +126,10 @@ def test_classes(classes):
     undecided = (prediction.max(1) < 0.6).mean()
     assert values["valid/distribution/undecided"] == pytest.approx(undecided)
     assert logger.of("histogram")[0]["counts"].sum() == N
-    assert logger.of("curve", "valid/precision_recall")[0]["axes"] == ("recall", "precision")
+    (line,) = logger.of("curve", "valid/precision_recall")
+    assert line["axes"] == ("recall", "precision")
+    assert line["counts"].shape == (101, 4)
+    assert (line["counts"].sum(1) == line["counts"][0].sum()).all()
 
 
 def test_mistakes_name_images_that_are_such_mistakes(classes):

@@ -1,10 +1,13 @@
 """What is logged of the optimiser."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
 from common.callbacks.half_precision import HalfPrecision
 from common.callbacks.record import Record
+from common.callbacks.schedule import Schedule, make_shape
 from common.data.build import fold_loaders
 from common.learners.classification import make_learner
 from common.loggers.recording import RecordingLogger
@@ -68,3 +71,20 @@ def test_every_group_logs_its_rate(recorded):
     learner, logger = recorded()
     for group in learner.opt.opt.param_groups:
         assert len(logger.values(f"optimiser/lr_{group['group_name']}")) == 6
+
+
+def test_every_group_logs_all_its_values_once_and_again_where_they_change(recorded, config):
+    learner, logger = recorded(Schedule(make_shape("one_cycle", 0.25)))
+    for group in learner.opt.opt.param_groups:
+        name = group["group_name"]
+        for value, expected in (
+            ("weight_decay", group["weight_decay"]), ("eps", group["eps"]),
+            ("betas_1", group["betas"][1]),
+        ):  # fmt: skip
+            assert logger.values(f"optimiser/{value}_{name}") == [(1, expected)]
+        momentum = [value for _, value in logger.values(f"optimiser/betas_0_{name}")]
+        assert len(momentum) > 2
+        assert all(one != other for one, other in pairwise(momentum))
+    decays = {logger.values(f"optimiser/weight_decay_{g['group_name']}")[0][1]
+              for g in learner.opt.opt.param_groups}  # fmt: skip
+    assert decays == {0.0, config.train.weight_decay}

@@ -5,6 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from .things import write_pictures
+
 COLOURS = ("blue", "green", "red")
 FAST = (
     "model.name=test_resnet",
@@ -43,3 +45,12 @@ def project(kit, data):
     """The data and a competition made for it."""
     assert kit("new", "colours", "--task", "classification")[0] == 0
     return kit
+
+
+@pytest.fixture
+def things(tmp_path) -> Path:
+    """Pictures of a bright rectangle, for training and for testing; targets are yet to come."""
+    folder = tmp_path / "data" / "things"
+    write_pictures(folder / "train", "abcdef")
+    write_pictures(folder / "test", "uv")
+    return folder

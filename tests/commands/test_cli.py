@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_from_raw_files_to_a_valid_submission(project, data, tmp_path):
-    code, text = project("check", "colours")
+    code, text = project("check", "colours", "--no-model")
     assert code == 0
     assert "train: 24 images; test: 12 images" in text
     code, text = project("train", "colours", *FAST, "train.epochs=4", "train.lr=0.01")
@@ -178,7 +178,7 @@ def test_bad_data_never_trains_silently(project, data, what):
 
 def test_files_without_a_row_are_counted(project, data):
     Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(data / "train" / "stray.jpg")
-    code, text = project("check", "colours")
+    code, text = project("check", "colours", "--no-model")
     assert code == 0
     assert "warning" in text
     assert "stray.jpg" in text
@@ -225,3 +225,15 @@ def test_help_needs_no_heavy_imports(project):
     heavy = "import common.cli, sys; print({'torch', 'pandas', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_an_exploding_training_stops_with_a_code_of_its_own(project, tmp_path):
+    code, text = project("train", "colours", *FAST, "train.lr=1e38", "train.schedule=constant")
+    assert code == 3, text
+    assert "stopped by anomaly: the " in text
+    assert "first at conv2d in body.conv1" in text
+    assert "go on with" in text
+    assert "train.anomaly=skip" in text
+    assert list(tmp_path.glob("runs/colours/*/fold0/anomalies/step*/report.json"))
+    figures = list(tmp_path.glob("runs/colours/*/fold0/figures/*anomaly*"))
+    assert {path.suffix for path in figures} >= {".jpg", ".parquet"}, figures

@@ -4,83 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from common.commands.scaffold.files import TEMPLATES
-from common.submission.rle import encode
+
+from .things import TINY, add_boxes, add_codes, add_labelled_boxes, add_masks
 
 ROOT = Path(__file__).parents[2]
-TINY = (
-    "model.name=test_resnet",
-    "model.weights=none",
-    "data.img_size=64",
-    "data.n_folds=2",
-    "data.num_workers=0",
-    "train.epochs=1",
-    "train.batch_size=2",
-    "log.loggers=local",
-)
-CORNER = (8, 6, 30, 26)  # x1, y1, x2, y2 of the object in every picture
-
-
-def write_pictures(folder: Path, names: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    left, top, right, bottom = CORNER
-    for name in names:
-        pixels = np.full((48, 64, 3), 40, np.uint8)
-        pixels[top:bottom, left:right] = 220
-        Image.fromarray(pixels).save(folder / f"{name}.png")
-
-
-def mask() -> np.ndarray:
-    left, top, right, bottom = CORNER
-    values = np.zeros((48, 64), np.uint8)
-    values[top:bottom, left:right] = 1
-    return values
-
-
-@pytest.fixture
-def data(tmp_path) -> Path:
-    """Pictures of a bright rectangle, for training and for testing."""
-    folder = tmp_path / "data" / "things"
-    write_pictures(folder / "train", "abcdef")
-    write_pictures(folder / "test", "uv")
-    return folder
-
-
-def add_masks(data: Path) -> None:
-    (data / "train_masks").mkdir()
-    for name in "abcdef":
-        Image.fromarray(mask() * 255).save(data / "train_masks" / f"{name}_mask.png")
-    write_sample(data, "EncodedPixels", "1 1")
-
-
-def add_codes(data: Path) -> None:
-    rows = {"ImageId": [*"abcde", "a"], "EncodedPixels": [encode(mask())] * 5 + ["2900 8 2950 2"]}
-    pd.DataFrame(rows).to_csv(data / "train.csv", index=False)  # f has none
-    write_sample(data, "EncodedPixels", "1 1")
-
-
-def add_boxes(data: Path) -> None:
-    left, top, right, bottom = CORNER
-    box = f"[{left}, {top}, {right - left}, {bottom - top}]"
-    pd.DataFrame({"ImageId": [*"abcde"], "bbox": box}).to_csv(data / "train.csv", index=False)
-    write_sample(data, "PredictionString", "0.5 0 0 9 9")
-
-
-def add_labelled_boxes(data: Path) -> None:
-    columns = dict(zip(("xmin", "ymin", "xmax", "ymax"), CORNER, strict=True))
-    rows = {"ImageId": [*"abcdef"], **columns, "class": ["dark", "light"] * 3}
-    pd.DataFrame(rows).to_csv(data / "train.csv", index=False)
-    write_sample(data, "PredictionString", "dark 0.5 0 0 9 9")
-
-
-def write_sample(data: Path, column: str, text: str) -> None:
-    rows = {"ImageId": ["v", "u"], column: text}
-    pd.DataFrame(rows).to_csv(data / "sample_submission.csv", index=False)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +23,8 @@ def write_sample(data: Path, column: str, text: str) -> None:
         ("detection", add_labelled_boxes),
     ],
 )
-def test_a_new_competition_goes_to_a_valid_submission_untouched(task, add, kit, data, tmp_path):
-    add(data)
+def test_a_new_competition_goes_to_a_valid_submission_untouched(task, add, kit, things, tmp_path):
+    add(things)
     for words in (
         ("new", "things", "--task", task),
         ("check", "things"),

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from scipy.fft import dctn
 
+from common.data.build import fold_loaders
 from common.errors import KitError
+from common.keys import IMAGE, IMAGE_ID
 from common.submission.validator import check_submission
 from common.submission.writer import write_submission
 from competitions.alaska2_classification import data
@@ -265,3 +268,27 @@ def test_writing_the_demo_imports_neither_scikit_learn_nor_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_the_network_sees_the_files_own_pixels_turned_or_mirrored_and_no_others(demo, experiment):
+    config = EXPERIMENTS[experiment].model_copy(
+        update={"data.num_workers": 0, "train.batch_size": 6, "data.n_folds": 3}
+    )
+    frame = data.read_train(demo, config)
+    frame = frame.assign(fold=frame["group"].factorize()[0] % 3)
+    paths, seen = frame.set_index("image_id")["path"], 0
+    for loader in fold_loaders(frame, 0, config):
+        for batch in loader:
+            assert batch[IMAGE].dtype == torch.uint8
+            for image_id, image in zip(batch[IMAGE_ID], batch[IMAGE].numpy(), strict=True):
+                assert is_view(image.transpose(1, 2, 0), np.asarray(Image.open(paths[image_id])))
+                seen += 1
+    assert seen > len(frame) // 2
+
+
+def is_view(image: np.ndarray, stored: np.ndarray) -> bool:
+    """Say whether a picture lies in one of the eight ways, but for the rounding of decoders."""
+    ways = [np.rot90(way, turns) for way in (stored, stored[:, ::-1]) for turns in range(4)]
+    fitting = [way for way in ways if way.shape == image.shape]
+    return any(np.abs(image.astype(int) - way).max() <= 1 for way in fitting)

@@ -17,7 +17,9 @@ def test_demo_data_to_a_valid_submission(name, kit, tmp_path):
         return text
 
     run("demo", name)
-    assert "train:" in run("check", name)
+    checked = run("check", name, "--experiment", "demo", *QUICK)
+    assert "train:" in checked
+    assert "preview.jpg" in checked
     assert "finished: " in run("train", name, "--experiment", "demo", *QUICK)
     folder = tmp_path / "runs" / name / "demo" / "fold0"
     written = {path.name for path in folder.iterdir()}

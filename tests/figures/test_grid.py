@@ -14,6 +14,7 @@ from common.figures.grid import (
     encode_png,
     figure_to_image,
     row_title,
+    same_size,
     sample_grid,
     thumbnail,
 )
@@ -35,6 +36,16 @@ def test_thumbnail_fits_and_keeps_its_proportions(shape):
 def test_thumbnail_never_enlarges():
     image = flat(20, 30)
     assert thumbnail(image, 100) is image
+
+
+def test_sheets_of_one_size_hold_every_pixel_of_their_pictures():
+    images = [flat(20, 30), flat(31, 10, (0, 90, 0)), flat(5, 5)]
+    pages = same_size(images)
+    assert {page.shape for page in pages} == {(31, 30, 3)}
+    for image, page in zip(images, pages, strict=True):
+        inked = (page != 255).any(axis=2)
+        assert inked.sum() == image.shape[0] * image.shape[1]
+        np.testing.assert_array_equal(page[inked], image.reshape(-1, 3))
 
 
 def test_every_image_of_a_grid_is_in_it_unchanged():

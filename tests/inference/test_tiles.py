@@ -8,7 +8,7 @@ from torch import nn
 from common.errors import KitError
 from common.inference.tiles import predict_tiled, spans
 from common.keys import IMAGE, MASK_LOGITS
-from common.learners.segmentation import mask_probabilities
+from common.models.segmenter import mask_probabilities
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 256, (200, 168, 3), dtype=np.uint8)

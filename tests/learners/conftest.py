@@ -1,13 +1,20 @@
-"""A small Learner on real image files."""
+"""A small Learner on real image files, and whole trainings of it."""
+
+import os
+import signal
 
 import pytest
 import torch
+from fastai.callback.core import Callback as FastaiCallback
 
 from common.config import Config
 from common.data.build import fold_loaders
+from common.environment import seed_everything
 from common.learners.classification import ClassificationLearner, make_learner
+from common.learners.recipe import train_run
 from common.metrics.choose import choose_metrics
 from common.models.classifier import make_classifier
+from common.runs import Run
 
 
 @pytest.fixture
@@ -21,3 +28,35 @@ def learner_of(colours):
         return make_learner(make_classifier(config), train, valid, metrics, config)
 
     return make
+
+
+@pytest.fixture
+def train(tmp_path, learner_of):
+    """Return a function that trains a config in a named run folder; extra callbacks last."""
+
+    def run_once(config: Config, name: str, *callbacks, metrics=(), resume: bool = False) -> Run:
+        run = Run.create(tmp_path / "colours" / name / "fold0", config, resume)
+        seed_everything(config.train.seed, config.train.deterministic)
+        learner = learner_of(config)
+        learner.add_cbs(callbacks)
+        chosen = [*choose_metrics(config), *metrics]
+        for callback in learner.cbs:
+            if hasattr(callback, "scored"):
+                callback.scored = chosen
+        train_run(learner, config, run, chosen, resume)
+        return run
+
+    return run_once
+
+
+class SignalAt(FastaiCallback):
+    """Sends SIGINT to ourselves, as Ctrl-C does, at one training batch."""
+
+    order = 1
+
+    def __init__(self, batch: int) -> None:
+        self.at = batch
+
+    def before_batch(self):
+        if self.learn.training and self.learn.train_iter == self.at:
+            os.kill(os.getpid(), signal.SIGINT)

@@ -11,6 +11,7 @@ from common.callbacks.mix import Mix
 from common.callbacks.schedule import Schedule, make_shape
 from common.errors import KitError
 from common.keys import IMAGE_ID, INDEX, LABEL, LOSS, PREDICTION, TARGET
+from common.learners.recipe import technique_callbacks
 
 
 def weights(learner) -> dict:
@@ -102,6 +103,22 @@ class FirstGradient(FastaiCallback):
         if self.gradient is None:
             parameters = self.learn.model.parameters()
             self.gradient = torch.cat([p.grad.flatten() for p in parameters])
+
+
+@pytest.mark.parametrize("limit", [0.01, 1e6])
+def test_a_gradient_is_clipped_to_the_norm_of_the_config_and_keeps_its_direction(
+    config, learner_of, limit
+):
+    gradients = []
+    for clip_norm in (0.0, limit):
+        changed = config.model_copy(update={"train.clip_norm": clip_norm, "train.epochs": 1})
+        learner, first = learner_of(changed), FirstGradient()
+        learner.add_cbs([*technique_callbacks(changed), first])
+        learner.fit(1, 1e-3)
+        gradients.append(first.gradient)
+    free, clipped = gradients
+    assert 0.01 < free.norm() < 1e6
+    torch.testing.assert_close(clipped, free * min(limit / free.norm(), 1), rtol=1e-3, atol=1e-7)
 
 
 def test_accumulated_gradients_are_those_of_the_big_batch(config, learner_of):

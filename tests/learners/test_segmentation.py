@@ -23,7 +23,6 @@ from common.keys import (
 from common.learners.segmentation import (
     SegmentationLearner,
     make_learner,
-    mask_probabilities,
     picture_code,
     segmentation_loss,
 )
@@ -31,7 +30,7 @@ from common.losses.segmentation import dice, downsampled
 from common.metrics.choose import choose_metrics
 from common.metrics.pixels import THRESHOLDS, confusion, threshold_counts
 from common.metrics.segmentation import METRICS, tune_threshold
-from common.models.segmenter import make_segmenter
+from common.models.segmenter import make_segmenter, mask_probabilities
 
 
 def write_town(folder, n: int = 8) -> pd.DataFrame:

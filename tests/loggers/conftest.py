@@ -21,6 +21,7 @@ class WandbRun:
         self.folder = folder
         self.history, self.config, self.summary = [], {}, {}
         self.axes, self.artifacts, self.id, self.exit_code = {}, [], None, None
+        self.manifests = []  # the name of each artifact, and the files in it
         for payload in _finished(folder):
             record = wandb_internal_pb2.Record()
             record.ParseFromString(payload)
@@ -44,6 +45,8 @@ class WandbRun:
             self.axes[record.metric.name] = record.metric.step_metric
         elif kind == "artifact":
             self.artifacts.append((record.artifact.name, record.artifact.type))
+            files = [entry.path for entry in record.artifact.manifest.contents]
+            self.manifests.append((record.artifact.name, files))
         elif kind == "exit":
             self.exit_code = record.exit.exit_code
 

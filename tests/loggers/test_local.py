@@ -39,14 +39,15 @@ def test_a_resumed_run_takes_the_place_of_what_lay_beyond_its_checkpoint(tmp_pat
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"global_step": 6, "train/lo')
     second = LocalLogger(tmp_path, saved)
+    saved["lines"]["metrics.jsonl"] += 1  # which says that the run was resumed
     assert second.state() == saved
     for step in range(4, 7):
         second.scalars({"train/loss": 10 * step}, global_step=step, epoch=step / 10)
     second.finish()
     assert [row["train/loss"] for row in read_metrics(tmp_path)] == [1, 2, 3, 40, 50, 60]
-    # Nothing was deleted, and every line is JSON.
+    # What is logged anew stands there once, and every line is JSON.
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
-    assert len([json.loads(line) for line in lines]) == 5 + 1 + 3
+    assert len([json.loads(line) for line in lines]) == 3 + 1 + 3
 
 
 def test_pictures_and_figures_are_files_named_by_epoch(logger, picture, chart):

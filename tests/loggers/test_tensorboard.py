@@ -3,12 +3,14 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import precision_score, recall_score
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
 from common.figures.grid import figure_to_image
 from common.loggers.tensorboard import TensorBoardLogger
+from common.metrics.curves import counts_at, ranking_curve
 
 AT = {"global_step": 5, "epoch": 1.0}
 
@@ -71,6 +73,31 @@ def test_pictures_are_jpeg_and_come_back(logger, tmp_path, picture, chart):
     assert len(events.Images("valid/roc")) == 1
 
 
+def test_a_precision_recall_line_with_counts_is_a_curve_of_its_own_panel(logger, tmp_path):
+    random = np.random.default_rng(0)
+    truth = random.random(300) < 0.4
+    scores = (random.random(300) + truth) / 2
+    levels = np.linspace(0, 1, 101)
+    counts = counts_at([ranking_curve(truth, scores)])
+    x, y = levels, np.ones(101)
+    axes = ("recall", "precision")
+    logger.curve("valid/precision_recall", x, y, axes=axes, counts=counts, **AT)
+    logger.finish()
+    events = read(tmp_path)
+    assert events.SummaryMetadata("valid/precision_recall").plugin_data.plugin_name == "pr_curves"
+    (event,) = events.Tensors("valid/precision_recall")
+    hits, alarms, rest, misses, precision, recall = tensor_util.make_ndarray(event.tensor_proto)
+    assert event.step == 5
+    for place in (0, 30, 50, 77, 100):
+        said = scores.astype(np.float32) >= np.float32(levels[place])
+        assert hits[place] == (said & truth).sum()
+        assert alarms[place] == (said & ~truth).sum()
+        assert misses[place] == (~said & truth).sum()
+        assert rest[place] == (~said & ~truth).sum()
+        assert recall[place] == pytest.approx(recall_score(truth, said))
+        assert precision[place] == pytest.approx(precision_score(truth, said, zero_division=0))
+
+
 def test_histogram_keeps_counts_and_edges(logger, tmp_path):
     values = np.random.default_rng(0).normal(size=500)
     counts, edges = np.histogram(values, 20)
@@ -109,3 +136,23 @@ def test_hyperparameters_lie_in_the_same_folder_with_the_final_metrics(logger, t
     assert points(events, "final/valid/f1") == [(5, 0.5)]
     assert points(events, "valid/f1") == [(5, 0.25)]
     assert not [path for path in (tmp_path / "tensorboard").iterdir() if path.is_dir()]
+
+
+def test_runs_are_compared_by_what_differs_and_what_came_out(tmp_path):
+    for lr, f1 in ((0.1, 0.5), (0.01, 0.75)):
+        logger = TensorBoardLogger(tmp_path / f"lr{lr}")
+        logger.scalars({"valid/f1": f1}, **AT)
+        logger.hyperparameters({"train": {"lr": lr}, "seed": 3}, {"valid/f1": f1})
+        logger.finish()
+    table = {}
+    for lr in (0.1, 0.01):
+        events = read(tmp_path / f"lr{lr}")
+        content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+        given = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+        table[given["train.lr"].number_value] = points(events, "final/valid/f1")[0][1]
+        assert given["seed"].number_value == 3
+        # The experiment names the metric that the table of runs shows.
+        content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
+        named = plugin_data_pb2.HParamsPluginData.FromString(content).experiment.metric_infos
+        assert [info.name.tag for info in named] == ["final/valid/f1"]
+    assert table == {0.1: 0.5, 0.01: 0.75}

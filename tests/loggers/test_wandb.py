@@ -37,11 +37,15 @@ def run(settings, tmp_path_factory, picture, read_wandb):
     logger.image("valid/worst", picture, caption="the worst", **AT)
     logger.histogram("valid/losses", np.arange(4), np.arange(5.0), **AT)
     logger.histogram("valid/fine", np.arange(600), np.arange(601.0), **AT)
-    rows = [
-        {"id": "a", "image": picture, "prob": np.float32(0.5), "shape": (1, 2)},
-        {"id": "b", "image": picture, "prob": None},
-    ]
-    logger.table("valid/predictions", rows, **AT)
+    for epoch in (2, 3, 4):
+        when = {"global_step": 10 * epoch, "epoch": epoch}
+        rows = [
+            {"id": "a", "image": picture, "prob": np.float32(epoch / 8), "shape": (1, 2)},
+            {"id": "b", "image": picture[:20] + np.uint8(epoch == 3), "prob": None},
+            {"id": "c", "image": None},
+        ]
+        logger.table("valid/predictions", rows, **when)
+    logger.table("valid/scores", [{"class": "a", "f1": 0.5}], **AT)
     logger.curve("valid/roc", np.arange(3), np.arange(3), axes=("fpr", "tpr"), **AT)
     logger.hyperparameters({"train": {"lr": 0.1}}, {"valid/f1": 0.75})
     weights = run_dir / "weights.pt"
@@ -83,16 +87,45 @@ def test_histogram_keeps_counts_and_edges(run):
     assert entry["bins"] == [0, 1, 2, 3, 4]
 
 
-def test_table_keeps_its_rows_and_offline_its_pictures_beside_it(run):
-    ((_, table),) = run.column("valid/predictions")
-    kept = json.loads((run.folder / "files" / table["path"]).read_text())
-    assert kept["columns"] == ["id", "image", "prob", "shape"]
-    assert [row[0] for row in kept["data"]] == ["a", "b"]
-    assert [row[2] for row in kept["data"]] == [0.5, None]
-    assert kept["data"][0][3] == "(1, 2)"
-    ((_, listed),) = run.column("valid/predictions_images")
-    assert listed["captions"][0].startswith("id a | prob 0.5")
-    assert len([n for n in listed["filenames"] if (run.folder / "files" / n).is_file()]) == 2
+def test_a_table_keeps_its_rows_and_a_panel_shows_its_pictures_at_every_epoch(run):
+    tables = [table_of(run, place) for place in range(3)]
+    for epoch, table in zip((2, 3, 4), tables, strict=True):
+        assert table["columns"] == ["id", "image", "prob", "shape", "image_file"]
+        assert [row[0] for row in table["data"]] == ["a", "b", "c"]
+        assert [row[2] for row in table["data"]] == [epoch / 8, None, None]
+        assert table["data"][0][3] == "(1, 2)"
+    panels = run.column("valid/predictions_images")
+    assert [step for step, _ in panels] == [20, 30, 40]
+    assert run.axes["valid/predictions_images"] == "epoch"
+    for (_, panel), table in zip(panels, tables, strict=True):
+        assert panel["filenames"] == [row[-1] for row in table["data"][:2]]
+        assert table["data"][2][-1] is None
+        sizes = [Image.open(run.folder / "files" / name).size for name in panel["filenames"]]
+        assert sizes == [(64, 48), (64, 48)]
+    assert panels[1][1]["captions"][0].startswith("id a | prob 0.375")
+    assert run.column("valid/scores")
+
+
+def table_of(run, place):
+    _, table = run.column("valid/predictions")[place]
+    return json.loads((run.folder / "files" / table["path"]).read_text())
+
+
+def test_a_picture_that_stays_the_same_is_stored_once(run):
+    files = list((run.folder / "files" / "media" / "images" / "valid").glob("predictions_images*"))
+    assert len(files) == 3  # a, b and what b was at the third epoch
+    panels = [panel["filenames"] for _, panel in run.column("valid/predictions_images")]
+    assert panels[0] == panels[2]
+    assert panels[0][0] == panels[1][0]
+    assert panels[0][1] != panels[1][1]
+    # In the tables each of the three stands once.
+    cells = [[row[1] for row in table_of(run, place)["data"]] for place in range(3)]
+    assert [[cell is not None for cell in column] for column in cells] == [
+        [True, True, False], [False, True, False], [False, False, False],
+    ]  # fmt: skip
+    # What each table uploads: itself, and the pictures in it.
+    stored = [files for name, files in run.manifests if "validpredictions" in name]
+    assert [sum(path.endswith(".jpg") for path in files) for files in stored] == [2, 1, 0]
 
 
 def test_config_summary_artifact_and_status_are_kept(run):

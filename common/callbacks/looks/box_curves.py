@@ -11,7 +11,7 @@ from common.figures.curves import MAX_CLASSES, PRECISION_RECALL
 from common.figures.panels import INK, PALETTE, Line, Mark, Panel, line_figure
 from common.keys import PREDICTION, TARGET
 from common.metrics.box_curves import IOUS, BoxRanking, rank_boxes
-from common.metrics.curves import LEVELS
+from common.metrics.curves import LEVELS, counts_at
 
 SHOWN = (0, 2, 5, 8)  # places in IOUS: 0.5, 0.6, 0.75, 0.9
 FEW = 8  # worst classes that are drawn where there are more than 12
@@ -37,11 +37,13 @@ class BoxCurves(Look):
         self.logger.table("valid/class_scores", [rows[i] for i in order], **self.moment)
         if not ranking.truths.any():
             return
-        panels = [_iou_panel(by_iou, _operating_point(ranking, confidence_of(evaluation)))]
+        whose = "all boxes, " if len(classes) > 1 else ""  # the lines are means over classes
+        marks = _operating_point(ranking, confidence_of(evaluation), whose)
+        panels = [_iou_panel(by_iou, marks)]
         panels += [_class_panel(by_class, areas) if len(classes) > 1 else _area_panel(by_iou)]
         figure = line_figure(panels, legend="average precision")
         self.logger.figure("valid/curves", figure, **self.moment)
-        line = {"axes": PRECISION_RECALL, **self.moment}
+        line = {"axes": PRECISION_RECALL, "counts": counts_at([ranking.curve(0)]), **self.moment}
         self.logger.curve("valid/precision_recall", LEVELS, by_iou[0], **line)
 
 
@@ -81,11 +83,11 @@ def _area_panel(by_iou: list[np.ndarray]) -> Panel:
     return Panel("How closely boxes fit", ("IoU that is asked for", "average precision"), [line])
 
 
-def _operating_point(ranking: BoxRanking, confidence: float) -> list[Mark]:
+def _operating_point(ranking: BoxRanking, confidence: float, whose: str) -> list[Mark]:
     curve = ranking.curve(0)
     reached = np.flatnonzero(curve.thresholds >= np.float32(confidence))
     if not len(reached) or not curve.positives:
         return []
     at = reached[-1]
-    word = f"confidence {confidence:.2f}"
+    word = f"{whose}confidence {confidence:.2f}"
     return [Mark(float(curve.recall[at]), float(curve.precision[at]), word)]

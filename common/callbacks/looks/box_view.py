@@ -7,7 +7,7 @@ import numpy as np
 
 from common.callbacks.looks.boxes import confidence_of
 from common.callbacks.looks.mistakes import image_of
-from common.callbacks.looks.views import SIDE, TILE, View
+from common.callbacks.looks.views import SIDE, View
 from common.config import Config
 from common.evaluation import Evaluation
 from common.figures.grid import thumbnail
@@ -21,7 +21,8 @@ Boxes = Mapping[str, np.ndarray]
 class BoxView(View):
     """Truth (green) and what was found (yellow) side by side, above the best confidence."""
 
-    metric, tile = "score", 2 * TILE
+    metric, tile = "score", 2 * SIDE  # large enough to read the words on boxes
+    legend = "green: true boxes; yellow: found, with their confidence"
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)

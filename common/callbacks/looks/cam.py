@@ -16,11 +16,13 @@ from common.errors import KitError, did_you_mean
 from common.evaluation import Evaluation
 from common.figures.gallery import gallery
 from common.figures.heat import captioned, heat_overlay
-from common.figures.overlay import TRUTH, draw_boxes, side_by_side
+from common.figures.overlay import draw_boxes, side_by_side
 from common.keys import INDEX
 from common.loggers.base import Logger
 from common.models.cam import activation_maps
 from common.models.cam_tap import NoMap
+
+MEANING = ": the heat is where the model looked for what is named below it"
 
 
 class Cam(SampleLook):
@@ -52,8 +54,9 @@ class Cam(SampleLook):
 
     def _log(self, rows: dict[int, Row], named: dict[str, np.ndarray]) -> None:
         table = [{**rows[place], "why": why} for why in named for place in named[why].tolist()]
+        by = f"by {self.ranking.by}{MEANING}"
         sections = [
-            section_of(f"{why.capitalize()}: what speaks for it", [rows[p] for p in named[why]])
+            section_of(f"{why.capitalize()} {by}", [rows[place] for place in named[why].tolist()])
             for why in named
         ]
         self.logger.table("valid/activation", table, **self.moment)
@@ -85,13 +88,12 @@ class Cam(SampleLook):
 
 
 def _picture(image: np.ndarray, answers: list[tuple[Subject, np.ndarray]], place: int) -> Any:
-    """Return the picture, then each map over it with its caption."""
+    """Return the picture, then each map over it with its caption; blank where nothing is asked."""
     parts = [captioned(image, "", TILE)]
     for subject, heat in answers:
-        if not subject.words[place]:
-            continue
         part = heat_overlay(image, heat)
-        if subject.boxes:
-            part = draw_boxes(part, np.array([subject.boxes[place]]), colour=TRUTH)
-        parts.append(captioned(part, subject.words[place], TILE))
+        if subject.words[place] and subject.boxes:
+            part = draw_boxes(part, np.array([subject.boxes[place]]), colour=subject.colour)
+        part = captioned(part, subject.words[place], TILE)
+        parts.append(part if subject.words[place] else np.full_like(part, 255))
     return side_by_side(*parts)

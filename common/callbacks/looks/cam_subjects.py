@@ -10,6 +10,7 @@ from common.callbacks.looks.mask_confusion import pixel_tables
 from common.callbacks.looks.views import View
 from common.config import Config
 from common.evaluation import Evaluation
+from common.figures.overlay import FOUND, TRUTH
 from common.keys import BOXES, IMAGE, LABELS, MASK, PREDICTION, SCORES, TARGET
 from common.metrics.box_pairs import NOBODY, pair_boxes
 from common.models.cam import Aim
@@ -22,6 +23,7 @@ class Subject(NamedTuple):
     aim: Aim
     words: Sequence[str]  # N captions; an empty one: the question makes no sense there
     boxes: Sequence[Any] = ()  # N xyxy frames to draw, or none
+    colour: tuple[int, int, int] = TRUTH  # of the frames
 
 
 class Asked(NamedTuple):
@@ -110,7 +112,8 @@ def _of_boxes(
         score = f" {item[SCORES][place]:.2f}" if known and SCORES in item else ""
         words.append(f"{kind} {names[classes[-1]]}{score}" if known else "")
     frames = [box if word else None for box, word in zip(boxes, words, strict=True)]
-    return Subject(aim_at_box(classes, boxes, side), words, frames)
+    colour = FOUND if kind == "found" else TRUTH
+    return Subject(aim_at_box(classes, boxes, side), words, frames, colour)
 
 
 def _only(item: Mapping[str, Any], chosen: int | None) -> Mapping[str, Any]:

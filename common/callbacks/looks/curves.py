@@ -14,6 +14,7 @@ from common.metrics.curves import (
     LEVELS,
     Curve,
     average_precision,
+    counts_at,
     interpolated_precision,
     ranking_curve,
     roc_auc,
@@ -47,8 +48,9 @@ class Curves(Look):
         figure = ranking_figure(kept, rows, self.mark)
         self.logger.figure("valid/curves", figure, **self.moment)
         x, y = mean_line(list(kept.values()))
-        axes = ("recall", "precision")
-        self.logger.curve("valid/precision_recall", x, y, axes=axes, **self.moment)
+        axes, counts = ("recall", "precision"), counts_at(list(kept.values()))
+        name = "valid/precision_recall"
+        self.logger.curve(name, x, y, axes=axes, counts=counts, **self.moment)
 
     def curves(self, evaluation: Evaluation) -> dict[str, Curve]:
         """Return the curve of each class that has one of its own."""

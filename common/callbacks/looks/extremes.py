@@ -110,11 +110,11 @@ class Extremes(SampleLook):
         table = [{**row, "why": WORDS[name]} for name in rows for row in rows[name]]
         self.logger.table(f"{split.name}/extremes", table, **self.moment)
         sections = [section_of(_heading(split, name), rows[name]) for name in rows]
-        page = gallery(sections, self.view.tile)
+        page = gallery(sections, self.view.tile, self.view.legend)
         self.logger.image(f"{split.name}/extremes_grid", page, **self.moment)
         batches = split_batches(split.samples, split.sizes, self.config.log.k)
         sections = [_batch_section(split, *batch) for batch in batches.items()]
-        page = gallery(sections, self.view.tile)
+        page = gallery(sections, self.view.tile, self.view.legend)
         self.logger.image(f"{split.name}/extreme_batches", page, **self.moment)
 
 

@@ -23,6 +23,10 @@ class MaskView(View):
     """
 
     metric, keeps, tile = "iou", True, 2 * TILE
+    legend = (
+        "green: right, red: missed, yellow: invented, dark: not counted; "
+        "%: share of foreground, true → found"
+    )
 
     def scores(self, columns: Mapping[str, Any]) -> np.ndarray:
         """Return the mean IoU over the foreground classes of each window; NaN if it has NaN."""

@@ -26,7 +26,7 @@ class Predictions(SampleLook):
         self.view.attend(evaluation)
         rows = [self.valid_row(evaluation, row) for row in self.fixed(len(evaluation))]
         self.logger.table("valid/predictions", rows, **self.moment)
-        page = gallery([section_of("The same every epoch", rows)], self.view.tile)
+        page = gallery([section_of("The same every epoch", rows)], self.view.tile, self.view.legend)
         self.logger.image("valid/predictions_grid", page, **self.moment)
 
     def fixed(self, count: int) -> np.ndarray:

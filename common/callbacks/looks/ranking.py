@@ -43,7 +43,7 @@ class Ranked(NamedTuple):
         )
 
     def _order(self, rows: np.ndarray, sign: int) -> np.ndarray:
-        keys = self.number[rows], sign * self.loss[rows], sign * self.badness[rows]
+        keys = -sign * self.number[rows], sign * self.loss[rows], sign * self.badness[rows]
         return rows[np.lexsort(keys)]
 
 

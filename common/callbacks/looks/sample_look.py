@@ -88,9 +88,11 @@ def section_of(heading: str, rows: Sequence[Row]) -> Section:
 
 
 def title(row: Mapping[str, Any]) -> str:
-    """Return the lines over a picture: id, truth -> prediction, how good, loss."""
+    """Return the lines over a picture: id, truth -> prediction or a tick, how good, loss."""
     said = str(row["truth"])
-    if "prediction" in row:
+    if "probability" in row and row["prediction"] == row["truth"]:
+        said += " ✓"  # a class and itself are too long for a tile
+    elif "prediction" in row:
         said += f" → {row['prediction']}"
     if "probability" in row:
         said += f" ({row['probability']:.2f})"

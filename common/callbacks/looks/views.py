@@ -21,6 +21,7 @@ class View:
     metric = ""  # a metric that each sample has on its own; the larger the better
     keeps = False  # an evaluation lacks the predictions to show, so those of a few are kept
     tile = TILE  # pixels of a picture in a gallery, longer side
+    legend = ""  # what colours and numbers mean, above a gallery
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -1,0 +1,195 @@
+"""Withholds a step whose loss or gradients are not finite, and says where that began."""
+
+from math import isfinite
+from typing import Literal
+
+from fastai.callback.core import CancelBatchException, CancelFitException, CancelStepException
+from torch import Tensor
+
+from common.callbacks.anomaly.finding import Finding, unknown
+from common.callbacks.anomaly.gate import Gate
+from common.callbacks.anomaly.moment import Buffers, Cursor, Moment, Random, finite_total
+from common.callbacks.anomaly.replay import Replay
+from common.callbacks.anomaly.report import MOST, Reporter
+from common.callbacks.anomaly.trace import is_finite
+from common.callbacks.base import Callback
+from common.callbacks.checkpoint import Checkpoint
+from common.callbacks.half_precision import HalfPrecision
+from common.callbacks.looks.steps import Listener
+from common.callbacks.mix import Mix
+
+Policy = Literal["stop", "skip", "raise"]
+IN_A_ROW = 20  # steps left out one after the other, from which on nothing will get better
+
+
+class Anomaly(FloatingPointError):
+    """A step was not finite, and the policy is to raise."""
+
+
+class Anomalies(Callback):
+    """Looks at each step before the optimiser moves; see `train.anomaly` for what follows.
+
+    A bad step is replayed and reported; weights, optimiser and running means stay as they were.
+    In fp16 an overflow is the loss scaler's business until it repeats and comes back without a
+    scale.
+    """
+
+    # Gradients are unscaled there, neither clipped nor looked at.
+    order, run_valid = HalfPrecision.order + 0.4, False
+
+    def __init__(self, policy: Policy, reporter: Reporter, gated: bool | None = None) -> None:
+        """Make it.
+
+        Args:
+            gated: let the optimiser withhold the step by itself, see Gate; None: on a GPU.
+        """
+        self.policy, self.reporter, self.gated = policy, reporter, gated
+        self.count = 0  # steps left out in this fit
+        self.arrival = Listener(Mix.order - 1, {"before_batch": self._arrive})
+
+    def before_fit(self) -> None:
+        learn = self.learn
+        self.parameters = [p for part in learn.opt.param_lists for p in part]
+        scaler = getattr(learn, "scaler", None)
+        self.scaled = scaler is not None and scaler.is_enabled()
+        self.gate = self._make_gate()
+        self.count, self.in_a_row, self.overflows = 0, 0, 0
+        self.ours = self.detected = False
+        learn.on_backward_error = self._detect
+        if self.arrival not in learn.cbs:
+            learn.add_cb(self.arrival)
+
+    def after_fit(self) -> None:
+        self.learn.on_backward_error = None
+        self.learn.remove_cb(self.arrival)
+
+    def before_train(self) -> None:
+        self.buffers, self.group = Buffers(self.learn.model), list[Moment]()
+
+    def _arrive(self) -> None:
+        self.arrived, self.raw = Random.take(), self.learn.batch
+
+    def before_batch(self) -> None:
+        learn = self.learn
+        same = learn.batch is self.raw  # not mixed: nothing was drawn since
+        started = self.arrived if same else Random.take()
+        cursor = Cursor(learn.iter, learn.train_iter, learn.pct_train)
+        copies = self.buffers.copy(len(self.group))
+        self.group.append(Moment(learn.batch, self.raw, self.arrived, started, copies, cursor))
+
+    def after_loss(self) -> None:
+        self.group[-1].loss = self.learn.loss.detach()
+
+    def before_step(self) -> None:
+        # The scaler has looked at fp16 gradients already.
+        gradients = [] if self.scaled else [p.grad for p in self.parameters if p.grad is not None]
+        total = finite_total(self._losses(), gradients)
+        if self.gate and not self.detected:
+            self.gate.set(total)
+        elif self.detected or not isfinite(total.item()):
+            self._meet(sure=True)
+            self.ours = True
+            raise CancelStepException()
+
+    def after_cancel_step(self) -> None:
+        if self.ours:
+            return
+        self.overflows += 1  # the scaler left this step out
+        lost = self.detected or self._loss_is_lost()
+        if lost or self._is_due():
+            self._meet(sure=lost)
+        self.ours = True  # no step was made
+
+    def after_step(self) -> None:
+        if self.gate and not self.ours and self.gate.was_shut():
+            self._meet(sure=True)
+            self.learn.opt.zero_grad()
+            self._next_group()
+            raise CancelBatchException()
+        if not self.ours:
+            self.overflows = self.in_a_row = 0
+        self._next_group()
+
+    def _next_group(self) -> None:
+        self.group, self.ours, self.detected = [], False, False
+
+    def _make_gate(self) -> Gate | None:
+        optimiser = self.learn.opt.opt
+        wanted = self.learn.device.type == "cuda" if self.gated is None else self.gated
+        return Gate(optimiser) if wanted and not self.scaled and Gate.fits(optimiser) else None
+
+    def _detect(self, error: RuntimeError) -> None:
+        """Take what `train.detect_anomaly` found for what it is; any other error is raised."""
+        if "nan values" not in str(error):
+            raise error
+        self.detected = True
+
+    def _loss_is_lost(self) -> bool:
+        return not isfinite(finite_total(self._losses(), []).item())
+
+    def _losses(self) -> list[Tensor]:
+        return [moment.loss for moment in self.group if moment.loss is not None]
+
+    def _is_due(self) -> bool:
+        """Tell whether to look at overflows in a row, after 2, 4, 8 and so on."""
+        return self.overflows > 1 and self.overflows & (self.overflows - 1) == 0
+
+    def _meet(self, sure: bool) -> None:
+        """Find out, put back, report, and do what the policy says.
+
+        Args:
+            sure: False where it may be an overflow that a smaller loss scale will mend.
+        """
+        now, moments = Random.take(), self.group
+        after = [buffer.clone() for buffer in self.buffers.buffers]
+        finding, moment = self._find(sure)
+        now.put_back()
+        if finding is None and not sure:
+            self.buffers.put_back(after)
+            return
+        self.buffers.put_back(moments[0].buffers)
+        self.count += 1
+        self.in_a_row += 1
+        found = finding or self._unexplained()
+        self.reporter.report(self.learn, moment, found, self.count, self.policy)
+        self._follow(found)
+
+    def _find(self, sure: bool) -> tuple[Finding | None, Moment]:
+        """Return what is wrong, None if nothing is, and the batch it is about."""
+        last = self.group[-1]
+        if sure and self.count >= MOST:
+            return unknown([], "so many steps are bad that no more are replayed"), last
+        try:
+            replay = Replay(self.learn, self.buffers)
+            found = ((replay.find(moment), moment) for moment in self.group)
+            return next(((finding, m) for finding, m in found if finding), (None, last))
+        except Exception as error:  # such as memory: the alarm matters more than its cause
+            return unknown(self._bad_parameters(), f"the replay failed: {error!r}"), last
+
+    def _unexplained(self) -> Finding:
+        bad = self._bad_parameters()
+        large = "gradients are so large that their norm overflows float32"
+        again = "the replay was finite: the step cannot be reproduced"
+        return unknown(bad, again if bad or self._loss_is_lost() else large)
+
+    def _bad_parameters(self) -> list[str]:
+        named = self.learn.model.named_parameters()
+        return [name for name, p in named if p.grad is not None and not is_finite(p.grad)]
+
+    def _follow(self, found: Finding) -> None:
+        if self.policy == "raise":
+            raise Anomaly(f"step {self.learn.train_iter + 1}: {found.headline} ({found.where})")
+        if self.policy == "stop" or self.in_a_row >= IN_A_ROW:
+            self._rewind()
+            self.learn.interrupted = f"anomaly: {found.headline} ({found.where})"
+            raise CancelFitException()
+
+    def _rewind(self) -> None:
+        """Let the training be where it was before the first batch of the step."""
+        learn, first = self.learn, self.group[0]
+        first.arrived.put_back()
+        learn.opt.zero_grad()
+        for callback in learn.cbs:
+            if isinstance(callback, Checkpoint):
+                callback.done = first.cursor.iter
+        learn.train_iter, learn.pct_train = first.cursor.train_iter, first.cursor.pct_train

@@ -1,0 +1,1 @@
+"""What is wrong with the data: pure functions over files, frames and hashes."""

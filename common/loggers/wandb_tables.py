@@ -1,0 +1,88 @@
+"""Tables of a W&B run, whose pictures are files of the run once, however often they are shown."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.figures.grid import is_image, row_title, same_size
+
+MAX_PICTURES = 100  # wandb shows no more of a list
+FILE = "_file"  # ends the name of the column that names a picture's file
+Cell = tuple[int, str]  # row and column
+Rows = Sequence[Mapping[str, Any]]
+
+
+class Tables:
+    """Makes media panels and tables; a picture that a panel has shown before keeps its file.
+
+    Args:
+        wandb: the package, which is imported elsewhere.
+        folder: of the run's files, to which paths are relative.
+    """
+
+    def __init__(self, wandb: Any, folder: Path) -> None:
+        self._wandb, self._folder = wandb, folder
+        self._known: dict[tuple[str, bytes], Any] = {}
+        self._new: set[Cell] = set()
+
+    def pictures(self, name: str, rows: Rows) -> dict[Cell, Any]:
+        """Return the pictures of a table, for a list of that name; log it before the table."""
+        cells = [(n, key) for n, row in enumerate(rows) for key in row if is_image(row[key])]
+        cells, self._new = cells[:MAX_PICTURES], set()
+        pages = same_size([rows[n][key] for n, key in cells])
+        return {
+            cell: self._picture(name, page, row_title(rows[cell[0]]), cell)
+            for cell, page in zip(cells, pages, strict=True)
+        }
+
+    def table(self, rows: Rows, pictures: Mapping[Cell, Any]) -> Any:
+        """Return the table: pictures where they first appear, and in every row their files."""
+        names = list(dict.fromkeys(key for row in rows for key in row))
+        pictured = [key for key in names if any(is_image(row.get(key)) for row in rows)]
+        data: Any = [
+            [self._content((n, key), row, pictures) for key in names]
+            + [self._file(pictures.get((n, key))) for key in pictured]
+            for n, row in enumerate(rows)
+        ]
+        columns: Any = [*names, *(key + FILE for key in pictured)]
+        return self._wandb.Table(columns=columns, data=data, allow_mixed_types=True)
+
+    def release(self) -> None:
+        """Forget the pixels of what was logged; the files are there to be read."""
+        for picture in self._known.values():
+            picture._image = None
+
+    def _picture(self, name: str, image: np.ndarray, caption: str, cell: Cell) -> Any:
+        key = name, hashlib.blake2b(image.tobytes() + repr(image.shape).encode()).digest()
+        known = self._known.get(key)
+        if known is not None and known.is_bound():
+            # The caption is that of this epoch; the file is not stored under another name again.
+            known._caption, known.bind_to_run = caption, _stay
+            return known
+        picture = self._wandb.Image(image, caption=caption, file_type="jpg")
+        self._known.setdefault(key, picture)
+        self._new.add(cell)
+        return picture
+
+    def _content(self, cell: Cell, row: Mapping[str, Any], pictures: Mapping[Cell, Any]) -> Any:
+        value = row.get(cell[1])
+        if is_image(value):
+            if cell not in pictures:  # beyond what a list shows
+                return self._wandb.Image(value, file_type="jpg")
+            return self._wandb.Image(pictures[cell]._path) if cell in self._new else None
+        value = value.item() if isinstance(value, np.generic) else value
+        return value if isinstance(value, int | float | str | None) else str(value)
+
+    def _file(self, picture: Any) -> str | None:
+        if picture is None:
+            return None
+        path = Path(picture._path)
+        inside = path.is_relative_to(self._folder)  # not so in a disabled run
+        return path.relative_to(self._folder).as_posix() if inside else path.name
+
+
+def _stay(*args: Any, **kwargs: Any) -> None:
+    """Take the place of a method that would store a file again."""
