@@ -94,6 +94,21 @@ class Run:
         return self.folder / "oof.parquet"
 
     @property
+    def label_history_file(self) -> Path:
+        """What the best epochs say against labels of this fold, by models that never saw them."""
+        return self.folder / "label_history.parquet"
+
+    @property
+    def train_losses_file(self) -> Path:
+        """Losses of the samples that it learns from, epoch by epoch."""
+        return self.folder / "train_losses.parquet"
+
+    @property
+    def label_issues_file(self) -> Path:
+        """Labels of this fold that are probably wrong, the surest first."""
+        return self.folder / "label_issues.csv"
+
+    @property
     def folds_file(self) -> Path:
         """Folds of the competition, shared by all its experiments."""
         return self.folder.parents[1] / "folds.csv"
