@@ -5,6 +5,7 @@ import os
 os.environ.update(NO_ALBUMENTATIONS_UPDATE="1", WANDB_MODE="offline", WANDB_SILENT="true")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import gc
 import sys
 from pathlib import Path
 
@@ -20,6 +21,19 @@ from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfi
 
 torch.set_num_threads(1)
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _imported():
+    gc.collect()
+    gc.freeze()  # what is imported stays, so that looking through the rest is quick
+
+
+@pytest.fixture(autouse=True)
+def _freed(_imported):
+    """Free what a test leaves: a learner is full of cycles, and its tensors count for nothing."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
