@@ -12,7 +12,7 @@ from common.keys import IMAGE_ID, LOSS
 from common.metrics.testimony import DOUBT, GIVEN, KIND, REGION, SUGGESTED, WRONG_CLASS, pool
 
 EPOCH, LOSSES = "epoch", "losses"
-MOST = 8  # epochs that are kept; memory and file are bounded whatever the length of a training
+MOST = 4  # epochs that are kept; memory and file are bounded whatever the length of a training
 SHARE = 0.25  # of the epochs so far; unripe and overfitted ones are no witnesses
 
 

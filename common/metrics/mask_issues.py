@@ -16,7 +16,7 @@ from common.keys import IGNORE
 from common.metrics.testimony import MISSING, SPURIOUS, WRONG_CLASS, doubt_rows
 
 KINDS = (MISSING, SPURIOUS, WRONG_CLASS)
-THIN = 5  # pixels; what is thinner is taken for an inexact border
+SQUARE = np.ones((5, 5), np.uint8)  # pixels; what is thinner is taken for an inexact border
 HALF = 0.5  # of the area of a usual object: a part that large counts in full
 SPECK = 20  # pixels of what is no object
 USUAL = 100.0  # pixels of an object where neither mask nor prediction has one
@@ -40,17 +40,16 @@ def wrong_parts(truth: np.ndarray, predicted: np.ndarray, surer: np.ndarray) -> 
         predicted: `(H, W)` uint8 classes.
         surer: `(H, W)` 0..1, by how much the predicted class is more probable than the given one.
     """
-    wrong = (truth != predicted) & (truth != IGNORE)
-    if not wrong.any():
-        return []
-    kinds = np.where(truth == 0, 0, np.where(predicted == 0, 1, 2))
-    usual, found = _usual_area(truth, predicted), list[Part]()
-    for kind in np.unique(kinds[wrong]).tolist():
-        doubt, where = _worst(wrong & (kinds == kind), surer, usual)
-        if doubt:
-            classes = _commonest(truth[where]), _commonest(predicted[where])
-            found.append(Part(kind, doubt, *classes, _region(where)))
-    return found
+    known, thick = truth != IGNORE, dict[int, np.ndarray]()
+    for kind, wrong in enumerate(_differences(truth, predicted)):
+        # what ends at the border of the window is not thin for that
+        part = cv2.morphologyEx(
+            (wrong & known).view(np.uint8), cv2.MORPH_OPEN, SQUARE, borderType=cv2.BORDER_REPLICATE
+        )
+        if cv2.countNonZero(part):
+            thick[kind] = part
+    usual = _usual_area(truth, predicted) if thick else USUAL
+    return [_worst(kind, part, truth, predicted, surer, usual) for kind, part in thick.items()]
 
 
 def mask_testimony(windows: Sequence[tuple[int, list[Part]]]) -> pd.DataFrame:
@@ -68,27 +67,37 @@ def mask_testimony(windows: Sequence[tuple[int, list[Part]]]) -> pd.DataFrame:
     )
 
 
-def _worst(wrong: np.ndarray, surer: np.ndarray, usual: float) -> tuple[float, np.ndarray]:
-    """Return the largest doubt in a coherent part, and which pixels it has; 0 if there is none."""
-    square = np.ones((THIN, THIN), np.uint8)
-    # what ends at the border of the window is not thin for that
-    thick = cv2.morphologyEx(
-        wrong.astype(np.uint8), cv2.MORPH_OPEN, square, borderType=cv2.BORDER_REPLICATE
-    )
-    count, parts = cv2.connectedComponents(thick)
-    if count < 2:
-        return 0.0, wrong
-    areas = np.bincount(parts.ravel(), minlength=count)[1:]
-    sums = np.bincount(parts.ravel(), weights=surer.ravel(), minlength=count)[1:]
+def _differences(truth: np.ndarray, predicted: np.ndarray) -> list[np.ndarray]:
+    """Return for each of KINDS where it is so."""
+    there, found = truth > 0, predicted > 0
+    return [found & ~there, there & ~found, there & found & (truth != predicted)]
+
+
+def _worst(
+    kind: int,
+    thick: np.ndarray,
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    surer: np.ndarray,
+    usual: float,
+) -> Part:
+    """Return the coherent part of `thick`, not empty, with the largest doubt."""
+    parts, stats = cv2.connectedComponentsWithStats(thick)[1:3]
+    areas, places = stats[1:, cv2.CC_STAT_AREA], np.flatnonzero(thick)
+    number = parts.ravel()[places] - 1
+    sums = np.bincount(number, weights=surer.ravel()[places], minlength=len(areas))
     doubts = sums / areas * np.minimum(1, areas / (HALF * usual))
     best = int(doubts.argmax())
-    return float(doubts[best]), parts == best + 1
+    own = places[number == best]
+    left, top, width, height = stats[best + 1, :4].tolist()
+    classes = _commonest(truth.ravel()[own]), _commonest(predicted.ravel()[own])
+    return Part(kind, float(doubts[best]), *classes, (left, top, left + width, top + height))
 
 
 def _usual_area(truth: np.ndarray, predicted: np.ndarray) -> float:
     """Return the median area of objects in the mask, or of those that are predicted."""
     for mask in ((truth > 0) & (truth != IGNORE), predicted > 0):
-        stats = cv2.connectedComponentsWithStats(mask.astype(np.uint8))[2]
+        stats = cv2.connectedComponentsWithStats(mask.view(np.uint8))[2]
         areas = stats[1:, cv2.CC_STAT_AREA]
         if (areas > SPECK).any():
             return float(np.median(areas[areas > SPECK]))
@@ -97,8 +106,3 @@ def _usual_area(truth: np.ndarray, predicted: np.ndarray) -> float:
 
 def _commonest(classes: np.ndarray) -> int:
     return int(np.bincount(classes).argmax())
-
-
-def _region(where: np.ndarray) -> tuple[int, int, int, int]:
-    rows, columns = (np.flatnonzero(where.any(axis)) for axis in (1, 0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

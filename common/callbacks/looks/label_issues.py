@@ -116,9 +116,7 @@ class LabelIssues(SampleLook):
             self._row(issue, said) for issue, said in zip(records(top), records(words), strict=True)
         ]
         self.logger.table(NAME, rows, **self.moment)
-        heading = (
-            f"Labels that are probably wrong: {len(rows)} surest, {len(self.losses):,} samples"
-        )
+        heading = f"The {len(rows)} labels most in doubt, of {len(self.losses):,} samples of valid"
         titles = [f"{row[IMAGE_ID]} | {say(row)} | doubt {row[DOUBT]:.2f}" for row in rows]
         page = gallery([Section(heading, [row["image"] for row in rows], titles)], self.view.tile)
         self.logger.image(f"{NAME}_grid", page, **self.moment)

@@ -44,7 +44,7 @@ def region(issue: Mapping[str, Any]) -> np.ndarray:
 
 def _mark(picture: np.ndarray, issue: Mapping[str, Any], box: np.ndarray) -> np.ndarray:
     colour = FOUND if issue[KIND] == MISSING else MISS
-    return draw_boxes(picture, box[None], [issue[KIND]], colour)
+    return draw_boxes(picture, box[None], colour=colour)
 
 
 PICTURES = {

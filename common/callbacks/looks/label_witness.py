@@ -14,7 +14,7 @@ from common.keys import INDEX, MASK, MASK_LOGITS, PREDICTION, TARGET
 from common.metrics.box_issues import box_testimony
 from common.metrics.label_issues import class_testimony, several_testimony
 from common.metrics.mask_issues import Part, mask_testimony, wrong_parts
-from common.metrics.testimony import REGION
+from common.metrics.testimony import GIVEN, NOTHING, REGION, SUGGESTED
 
 
 class Witness:
@@ -74,6 +74,9 @@ class MaskWitness(Witness):
     def testify(self, evaluation: Evaluation, dataset: Any) -> pd.DataFrame:
         """Return at most a row for each window and kind of mistake."""
         rows = mask_testimony(self.parts)
+        one = len(self.config.classes) == 1  # its name is that of the foreground
+        for column in (GIVEN, SUGGESTED):
+            rows[column] = np.where(rows[column] == 0, NOTHING, rows[column] - one)
         corners = [dataset.window(index)[:2] for index in rows[INDEX].tolist()]
         shift = np.array(corners).reshape(-1, 2)[:, [1, 0, 1, 0]]
         return rows.assign(**dict(zip(REGION, (rows[REGION] + shift).to_numpy().T, strict=True)))

@@ -126,6 +126,8 @@ def test_parts_of_masks(tmp_path):
     top = issues.head(2).sort_values("image_id")
     assert top.kind.tolist() == ["missing", "spurious"]
     assert [name.partition("@")[0] for name in top.image_id] == ["i0", "i4"]
+    assert top.given.fillna("").tolist() == ["", "square"]
+    assert top.suggested.fillna("").tolist() == ["square", ""]
     found = top[["left", "top", "right", "bottom"]].to_numpy()[0]
     np.testing.assert_allclose(found, frame.boxes[0][0], atol=4)
 
@@ -144,14 +146,14 @@ def test_boxes(tmp_path):
     boxes, labels = frame.boxes.tolist(), frame.labels.tolist()
     gone, boxes[0] = boxes[0][0], boxes[0][1:]
     boxes[4] = np.concatenate([boxes[4], [[22, 22, 42, 42]]])
-    boxes[8] = boxes[8] + [[9, 6, 9, 6], [0, 0, 0, 0]]
+    boxes[8] = boxes[8] + [[6, 4, 6, 4], [0, 0, 0, 0]]
     labels = [np.zeros(len(one), np.int64) for one in boxes]
     changed = frame.assign(boxes=boxes, labels=labels)
     run = train(config_of("detection", **{"train.epochs": 16}), changed, tmp_path)
     issues = pd.read_csv(run.label_issues_file)
     first = issues.drop_duplicates("image_id").head(3).set_index("image_id")
     assert set(first.index) == {"i0", "i4", "i8"}, issues.head(8)
-    assert first.kind["i0"] == "missing"
+    assert first.kind.reindex(["i0", "i4", "i8"]).tolist() == ["missing", "spurious", "shifted"]
     sides = ["left", "top", "right", "bottom"]
     np.testing.assert_allclose(first.loc["i0", sides].to_numpy(float), gone, atol=5)
 
