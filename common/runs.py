@@ -10,7 +10,7 @@ from typing import Any
 from common import environment
 from common.config import Config, flatten
 from common.errors import KitError, cannot_write
-from common.run_lock import lock_run
+from common.run_lock import lock_run, unlock_run
 
 # In which sessions, not what is trained.
 HOW = ("time_limit", "save_minutes", "halve_batch", "anomaly", "detect_anomaly")
@@ -33,16 +33,24 @@ class Run:
         """
         run = cls(folder)
         lock_run(folder)
-        if run.config_file.exists():
+        try:
+            run._begin(config, resume)
+        except BaseException:
+            unlock_run(folder)
+            raise
+        return run
+
+    def _begin(self, config: Config, resume: bool) -> None:
+        if self.config_file.exists():
             if not resume:
                 raise KitError(
-                    f"expected a new run folder, but '{folder}' holds a run ({run.status}); go on "
-                    "with it by --resume, store this one elsewhere by --name, or delete the folder"
+                    f"expected a new run folder, but '{self.folder}' holds a run ({self.status}); "
+                    "go on with it by --resume, store this one elsewhere by --name, or delete the "
+                    "folder"
                 )
-            run._check_same(config)
-        write_json(run.config_file, config.model_dump(mode="json"))
-        write_json(folder / "environment.json", environment.describe())
-        return run
+            self._check_same(config)
+        write_json(self.config_file, config.model_dump(mode="json"))
+        write_json(self.folder / "environment.json", environment.describe())
 
     @property
     def name(self) -> str:

@@ -31,6 +31,7 @@ class Interrupt(Callback):
     def before_fit(self) -> None:
         self.learn.interrupted, self.asked, self.moved = "", "", False
         self.last = self.validating = self.session.now()
+        self.release()  # of a fit that broke, or its handlers would be taken for the earlier ones
         for number in SIGNALS:
             try:
                 self.handlers[number] = signal.signal(number, self._ask)
@@ -90,4 +91,4 @@ class Interrupt(Callback):
     def _ask(self, number: int, frame: Any) -> None:
         self.asked = signal.Signals(number).name
         print(f"\n{self.asked}: saving after this step; once more stops at once", flush=True)
-        signal.signal(number, self.handlers[number])
+        signal.signal(number, self.handlers.get(number, signal.SIG_DFL))

@@ -163,5 +163,6 @@ def collate(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def init_worker(number: int) -> None:
     """Keep a worker to one thread, and leave Ctrl-C to the process that trains and saves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the handler of the process that trains
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -45,10 +45,12 @@ def test_out_of_memory_names_the_batch_size_and_what_to_do(config, train):
 
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_halving_goes_on_with_the_same_steps(config, train, accumulate, capsys):
+    handler = signal.getsignal(signal.SIGTERM)
     plain = {"train.accumulate": accumulate, "train.halve_batch": True, "train.epochs": 3}
     config = config.model_copy(update={**plain, "data.augment": "none"})
     run = train(config, "halved", Memory(4, batch=4))
     assert run.status == "finished"
+    assert signal.getsignal(signal.SIGTERM) is handler
     steps = f"going on with 4 and {2 * accumulate} of them a step"
     assert steps in capsys.readouterr().err
     state = load_checkpoint(run.last)["training"]
