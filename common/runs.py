@@ -34,23 +34,14 @@ class Run:
         run = cls(folder)
         lock_run(folder)
         try:
-            run._begin(config, resume)
-        except BaseException:
+            if run.config_file.exists():
+                run._check_goes_on(config, resume)
+            write_json(run.config_file, config.model_dump(mode="json"))
+            write_json(folder / "environment.json", environment.describe())
+        except BaseException:  # nothing begins here, so the folder is free again
             unlock_run(folder)
             raise
         return run
-
-    def _begin(self, config: Config, resume: bool) -> None:
-        if self.config_file.exists():
-            if not resume:
-                raise KitError(
-                    f"expected a new run folder, but '{self.folder}' holds a run ({self.status}); "
-                    "go on with it by --resume, store this one elsewhere by --name, or delete the "
-                    "folder"
-                )
-            self._check_same(config)
-        write_json(self.config_file, config.model_dump(mode="json"))
-        write_json(self.folder / "environment.json", environment.describe())
 
     @property
     def name(self) -> str:
@@ -103,6 +94,21 @@ class Run:
         return self.folder / "oof.parquet"
 
     @property
+    def label_history_file(self) -> Path:
+        """What the best epochs say against labels of this fold, by models that never saw them."""
+        return self.folder / "label_history.parquet"
+
+    @property
+    def train_losses_file(self) -> Path:
+        """Losses of the samples that it learns from, epoch by epoch."""
+        return self.folder / "train_losses.parquet"
+
+    @property
+    def label_issues_file(self) -> Path:
+        """Labels of this fold that are probably wrong, the surest first."""
+        return self.folder / "label_issues.csv"
+
+    @property
     def folds_file(self) -> Path:
         """Folds of the competition, shared by all its experiments."""
         return self.folder.parents[1] / "folds.csv"
@@ -138,6 +144,14 @@ class Run:
         place = {"experiment": self.experiment, "fold": self.fold}
         merged = {**self.summary, **named, **place, **values, "time": time.time()}
         write_json(self.folder / "summary.json", merged)
+
+    def _check_goes_on(self, config: Config, resume: bool) -> None:
+        if not resume:
+            raise KitError(
+                f"expected a new run folder, but '{self.folder}' holds a run ({self.status}); go "
+                "on with it by --resume, store this one elsewhere by --name, or delete the folder"
+            )
+        self._check_same(config)
 
     def _check_same(self, config: Config) -> None:
         old, new = (dict(flatten(c.model_dump(mode="json"))) for c in (self.config, config))

@@ -58,9 +58,12 @@ def technique_callbacks(config: Config) -> list[Any]:
     return callbacks
 
 
-def watching_callbacks(config: Config, logger: Logger) -> list[Any]:
+def watching_callbacks(config: Config, logger: Logger, run: Run | None = None) -> list[Any]:
     """Return the callbacks that only watch."""
-    return [Record(logger, config.log.every), Console(), *make_looks(config, logger)]
+    looks = make_looks(config, logger)
+    for look in looks:
+        look.run_folder = run
+    return [Record(logger, config.log.every), Console(), *looks]
 
 
 def train_run(
@@ -89,7 +92,7 @@ def train_run(
     session, known = Session(config.train.time_limit), facts(learner, config, run)
     best = Best(run, [*metrics, VALID_LOSS], known)
     saver = Checkpoint(run, known, logger, config.train.save_minutes, session)
-    watching = [*watching_callbacks(config, logger), best, OutOfFold(run, config, best)]
+    watching = [*watching_callbacks(config, logger, run), best, OutOfFold(run, config, best)]
     watching += guards(config, logger, run.folder / "anomalies")
     learner.add_cbs([*technique_callbacks(config), *watching, Interrupt(session), saver])
     if resume:

@@ -62,7 +62,7 @@ def pair_boxes(
     true = _flatten("truth", targets, [np.arange(len(target[BOXES])) for target in targets])
     found = _flatten("prediction", predictions, [_kept(p, confidence) for p in predictions])
     near = overlapping_pairs(found.boxes, true.boxes, iou)
-    one, other = _one_to_one(near, true.label[near.truth] != found.label[near.prediction])
+    one, other = one_to_one(near, true.label[near.truth] != found.label[near.prediction])
     missed = np.setdiff1d(np.arange(len(true.row)), other)
     invented = np.setdiff1d(np.arange(len(found.row)), one)
     truths = np.concatenate([other, missed, np.full(len(invented), NOBODY)])
@@ -97,7 +97,7 @@ def _flatten(name: str, items: Sequence[Boxes], rows: Sequence[np.ndarray]) -> _
     )
 
 
-def _one_to_one(pairs: Pairs, across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def one_to_one(pairs: Pairs, across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return rows of predictions and truths, best pair first, nobody twice.
 
     A pair that is the best left of both its sides is what a walk down the ranking would take, so

@@ -12,6 +12,7 @@ from common.callbacks.looks.curves import ClassCurves
 from common.callbacks.looks.distribution import ClassDistribution
 from common.callbacks.looks.extremes import Extremes
 from common.callbacks.looks.gradients import Gradients
+from common.callbacks.looks.label_issues import LabelIssues
 from common.callbacks.looks.mask_confusion import MaskConfusion
 from common.callbacks.looks.mask_curves import MaskCurves
 from common.callbacks.looks.mask_distribution import MaskDistribution
@@ -30,6 +31,7 @@ LOOKS: dict[str, dict[str, type[Look]]] = {
         "predictions": Predictions,
         "extremes": Extremes,
         "cam": Cam,
+        "label_issues": LabelIssues,
         "gradients": Gradients,
         "timing": Timing,
     },
@@ -41,6 +43,7 @@ LOOKS: dict[str, dict[str, type[Look]]] = {
         "predictions": Predictions,
         "extremes": Extremes,
         "cam": Cam,
+        "label_issues": LabelIssues,
         "gradients": Gradients,
         "timing": Timing,
     },
@@ -52,6 +55,7 @@ LOOKS: dict[str, dict[str, type[Look]]] = {
         "predictions": Predictions,
         "extremes": Extremes,
         "cam": Cam,
+        "label_issues": LabelIssues,
         "gradients": Gradients,
         "timing": Timing,
     },

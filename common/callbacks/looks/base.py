@@ -8,6 +8,7 @@ from common.checkpoints import random_state, restore_random_state
 from common.config import Config
 from common.evaluation import Evaluation
 from common.loggers.base import Logger
+from common.runs import Run
 
 
 class Look(Callback):
@@ -21,6 +22,7 @@ class Look(Callback):
 
     def __init__(self, config: Config, logger: Logger) -> None:
         self.config, self.logger, self.failed = config, logger, False
+        self.run_folder: Run | None = None  # where a look keeps files, if it is of a run
 
     def look(self, evaluation: Evaluation) -> None:
         """Select what to show of the evaluation and log it."""

@@ -46,14 +46,16 @@ class StepLook(Look):
 
     def listener(self, order: float, handlers: Mapping[str, Handler]) -> Listener:
         """Return a listener whose errors do not stop training."""
-        return Listener(order, {name: self._guard(call) for name, call in handlers.items()})
+        return Listener(order, {name: self.guard(call) for name, call in handlers.items()})
 
     def give_up(self, error: Exception) -> None:
         super().give_up(error)
         for listener in self.present:
             listener.run = False
 
-    def _guard(self, handler: Handler) -> Handler:
+    def guard(self, handler: Handler) -> Handler:
+        """Return the handler without its errors: they leave the look out."""
+
         def guarded() -> Any:
             try:
                 handler()
