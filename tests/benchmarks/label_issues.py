@@ -3,7 +3,8 @@
 Every fold is trained through the kit with the look on; the list is that of `kit oof`. Reported are
 recall at k, k being the number of wrong labels, and average precision, against ranking by the loss
 of the last epoch, by self-confidence and by normalised margin of the out-of-fold predictions. For
-masks, of which the kit keeps counts alone, these two are cross entropy and wrong pixels.
+masks, of which the kit keeps counts alone, these two are the wrong pixels and 1 - IoU of a picture.
+A box has the loss of its picture.
 
 `python tests/benchmarks/label_issues.py --classes DIR --boxes DIR --masks DIR`, folders in the
 layout train.csv, train/ and, for masks, train_masks/; without any, drawn pictures.
