@@ -82,7 +82,7 @@ def word_issues(issues: pd.DataFrame, config: Config) -> pd.DataFrame:
     words = issues[[IMAGE_ID, KIND]].copy()
     words[GIVEN], words[SUGGESTED] = names[issues[GIVEN]], names[issues[SUGGESTED]]
     for column, digits in ((DOUBT, 4), (LOSS, 4), *((side, 1) for side in REGION)):
-        if column in issues and issues[column].notna().any():
+        if column == DOUBT or (column in issues and issues[column].notna().any()):
             words[column] = issues[column].astype(float).round(digits)
     return words
 
