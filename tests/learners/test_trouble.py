@@ -13,7 +13,7 @@ from common.checkpoints import load_checkpoint
 from common.data.dataset import ImageDataset
 from common.errors import KitError
 from common.keys import IMAGE
-from common.run_lock import HELD
+from common.run_lock import HELD, LOCK
 
 from .conftest import SignalAt
 
@@ -142,5 +142,5 @@ def test_a_folder_that_becomes_read_only_keeps_the_state(config, train, monkeypa
 
 
 def test_a_run_lets_its_folder_go(config, train):
-    train(config, "free", SignalAt(1))
-    assert not HELD
+    run = train(config, "free", SignalAt(1))
+    assert run.folder.resolve() / LOCK not in HELD
