@@ -27,7 +27,7 @@ def test_a_new_competition_goes_to_a_valid_submission_untouched(task, add, kit, 
     add(things)
     for words in (
         ("new", "things", "--task", task),
-        ("check", "things"),
+        ("check", "things", *TINY),  # the network of the baseline would take a minute
         ("train", "things", *TINY),
         ("oof", "things"),
         ("predict", "things"),
