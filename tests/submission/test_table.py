@@ -66,11 +66,11 @@ def test_a_row_is_whole_if_it_has_as_many_fields_as_the_header(
 
 
 def test_cells_longer_than_the_csv_modules_limit_are_read(path: Path) -> None:
-    limit = csv.field_size_limit()
-    long = "1 2 " * limit
+    earlier = csv.field_size_limit(1000)  # another library may have lifted it for the process
+    long = "1 2 " * 1000
     path.write_text(f'id,rle\n"a",{long}\n')
     table, findings = read_table(path)
     assert findings == []
     assert table is not None
     assert table.cells[1] == (long,)
-    assert csv.field_size_limit() == limit
+    assert csv.field_size_limit(earlier) == 1000
