@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from common import cli_kernels
+from common.cli_options import DataDir, Experiment, Name, Overrides, RunPaths, RunsDir
 from common.errors import KitError
 
 pythons_format = warnings.formatwarning
@@ -20,21 +22,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Name = Annotated[str, typer.Argument(metavar="COMPETITION", help="folder under competitions/")]
-DataDir = Annotated[
-    Path | None, typer.Option("--data", help="folder of the raw files [KIT_DATA, data/<name>]")
-]
-RunsDir = Annotated[
-    Path | None, typer.Option("--runs", help="folder of all runs [KIT_RUNS, runs/]")
-]
-Experiment = Annotated[str, typer.Option("--experiment", "-e", help="name in EXPERIMENTS")]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="such as train.epochs=8")
-]
-RunPaths = Annotated[
-    list[str] | None, typer.Option("--run", help="competition/experiment/fold<k>, or a folder")
-]
 
 
 @app.command()
@@ -172,6 +159,9 @@ def report(run: str, runs: RunsDir = None) -> None:
     from common.commands.runs import write_run_report
 
     write_run_report(run, runs)
+
+
+cli_kernels.add_commands(app)
 
 
 def format_warning(

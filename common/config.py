@@ -113,6 +113,27 @@ class LogConfig(Values):
         return [word for word in value.split(",") if word] if words else value
 
 
+class PredictConfig(Values):
+    """How test images are predicted, and what is given up where time runs out."""
+
+    tta: Literal["none", "flip", "mirrors", "d4"] = "none"  # views of each image: 1, 2, 4 or 8
+    scales: tuple[float, ...] = (1.0,)  # of the trained size; each is one more set of views
+    time_limit: float = Field(0, ge=0)  # hours from the start of the process; 0 = none
+    fallback: tuple[Literal["tta", "models"], ...] = ("tta", "models")  # given up first to last,
+    # for the images that remain, when the estimate exceeds the limit
+
+
+class KernelConfig(Values):
+    """What the competition grants a submitted notebook; rehearsals measure against it."""
+
+    hours: float = Field(9, gt=0)  # by which it must have ended
+    hidden_images: int = Field(0, ge=0)  # of the test set that scores; 0 = as many as are public
+    gpu: bool = True  # ask for one
+    internet: bool = False  # code competitions forbid it
+    memory_gb: float = Field(29, gt=0)  # of RAM
+    working_gb: float = Field(19.5, gt=0)  # that may lie in the working folder at the end
+
+
 class Config(Values):
     """A whole run. A competition's `config.py` makes one and derives its experiments from it."""
 
@@ -128,6 +149,8 @@ class Config(Values):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     log: LogConfig = LogConfig()
+    predict: PredictConfig = PredictConfig()
+    kernel: KernelConfig = KernelConfig()
 
     @classmethod
     def read(cls, path: Path) -> "Config":

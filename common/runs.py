@@ -14,6 +14,7 @@ from common.run_lock import lock_run, unlock_run
 
 # In which sessions, not what is trained.
 HOW = ("time_limit", "save_minutes", "halve_batch", "anomaly", "detect_anomaly")
+LATER = ("log.", "predict.", "kernel.")  # sections that no weight depends on
 LAST, BEFORE = "last.pt", "last_before.pt"
 
 
@@ -155,7 +156,7 @@ class Run:
 
     def _check_same(self, config: Config) -> None:
         old, new = (dict(flatten(c.model_dump(mode="json"))) for c in (self.config, config))
-        free = ("train.epochs", "data.num_workers", "log.", *(f"train.{key}" for key in HOW))
+        free = ("train.epochs", "data.num_workers", *LATER, *(f"train.{key}" for key in HOW))
         changed = [
             f"{key}: {old.get(key)!r} -> {new.get(key)!r}"
             for key in sorted(old.keys() | new.keys())
