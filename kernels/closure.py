@@ -3,7 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator, Sequence
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +17,11 @@ class Closure(NamedTuple):
     libraries: list[str]
 
 
-def import_closure(entries: Sequence[str], root: Path) -> Closure:
+def import_closure(entries: Sequence[str]) -> Closure:
     """Follow every import statement, also those within functions, from the entries on.
 
     Args:
         entries: dotted modules; those that are imported by name while running have to be named.
-        root: the folder in which `common` and `competitions` lie.
     """
     files: dict[str, Path] = {}
     libraries: set[str] = set()
@@ -33,7 +32,7 @@ def import_closure(entries: Sequence[str], root: Path) -> Closure:
             libraries.add(name.partition(".")[0])
             continue
         for module in _with_packages(name):
-            file = module_file(module, root)
+            file = module_file(module)
             if file and module not in files:
                 files[module] = file
                 waiting += _imported(file)
@@ -41,11 +40,21 @@ def import_closure(entries: Sequence[str], root: Path) -> Closure:
     return Closure(dict(sorted(files.items())), sorted(libraries - set(known)))
 
 
-def module_file(name: str, root: Path) -> Path | None:
+def module_file(name: str) -> Path | None:
     """Return the file of a module or package; None if it is neither (a name within a module)."""
-    place = root.joinpath(*name.split("."))
-    choices = (place.with_suffix(".py"), place / "__init__.py")
-    return next((file for file in choices if file.is_file()), None)
+    top, *rest = name.split(".")
+    for home in import_module(top).__path__:  # competitions may lie in several places
+        place = Path(home).joinpath(*rest)
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file() and (rest or file.name == "__init__.py"):
+                return file
+    return None
+
+
+def archive_name(module: str, file: Path) -> str:
+    """Return where a module's file lies in the archive."""
+    place = module.replace(".", "/")
+    return f"{place}/{file.name}" if file.name == "__init__.py" else f"{place}.py"
 
 
 def distributions(libraries: Sequence[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from common.config import Config, parse_overrides
 from common.environment import git_state, runs_dir
 from common.errors import KitError
 
-from .closure import Closure, distributions, import_closure
+from .closure import Closure, archive_name, distributions, import_closure
 from .embed import embed, fill, prove
 from .folder import content, empty, report, write_json
 from .guard import refuse_absolute_paths, refuse_secrets
@@ -99,7 +99,7 @@ def _pack(
 ) -> Path:
     name = config.competition
     entries = [*ENTRIES[kind], *(f"competitions.{name}.{part}" for part in PARTS[kind])]
-    closure = import_closure(entries, ROOT)
+    closure = import_closure(entries)
     files = _archive(closure)
     texts = {place: file.read_text("utf-8") for place, file in files.items()}
     refuse_secrets(texts)
@@ -161,10 +161,11 @@ def _write_kernel(
 
 def _archive(closure: Closure) -> dict[str, Path]:
     """Return the files to embed by their path: modules, and what their packages carry as data."""
-    found = [*closure.files.values()]
+    found = {archive_name(module, file): file for module, file in closure.files.items()}
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     for package, patterns in declared["package-data"].items():
         if package in closure.files:
             home = closure.files[package].parent
-            found += [file for pattern in patterns for file in home.glob(pattern) if file.is_file()]
-    return {file.relative_to(ROOT).as_posix(): file for file in found}
+            data = [file for pattern in patterns for file in home.glob(pattern) if file.is_file()]
+            found |= {file.relative_to(ROOT).as_posix(): file for file in data}
+    return found

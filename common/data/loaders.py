@@ -118,6 +118,17 @@ def with_batch_size(loader: DataLoader, batch_size: int) -> DataLoader:
     )
 
 
+def stop_workers(loader: DataLoader) -> None:
+    """End the processes that outlive an epoch; the next iteration starts new ones.
+
+    Else they last as long as the program, and are killed in its last moment with a complaint.
+    """
+    iterator = getattr(loader, "_iterator", None)
+    if iterator is not None:
+        loader._iterator = None
+        iterator._shutdown_workers()
+
+
 def set_epoch(loader: DataLoader, epoch: int, start_batch: int = 0) -> None:
     """Take order and augmentation of `epoch`, from batch `start_batch` on.
 
