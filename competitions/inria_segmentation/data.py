@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from common.config import Config
 from common.data.files import find_files, some
+from common.data.sizes import image_sizes
 from common.errors import KitError
 from common.keys import FOLD, GROUP, IMAGE_ID, MASK, PATH
 from common.submission.masks import check_mask_zip
@@ -56,11 +56,6 @@ def read_test(data_dir: Path) -> pd.DataFrame:
 def check_submission(file: Path, data_dir: Path) -> list[Finding]:
     """Return all that is wrong with a zip of masks; an empty list means valid."""
     return check_mask_zip(file, image_sizes(read_test(data_dir)))
-
-
-def image_sizes(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
-    """Return height and width of each image by its id, from the files' headers."""
-    return {name: _size(path) for name, path in zip(frame[IMAGE_ID], frame[PATH], strict=True)}
 
 
 def official_folds(numbers: np.ndarray, n_folds: int) -> np.ndarray:
@@ -112,12 +107,3 @@ def _parse(files: Mapping[str, Path]) -> pd.DataFrame:
     frame[CITY] = [match["city"] for match in matches]
     frame[NUMBER] = [int(match["number"]) for match in matches]
     return frame.sort_values([CITY, NUMBER], ignore_index=True)
-
-
-def _size(path: str) -> tuple[int, int]:
-    """Return height and width; the header of a TIFF may lie at its end, hence no first bytes."""
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, SyntaxError) as error:
-        raise KitError(f"expected an image at '{path}', got: {error}; fetch it again") from None
