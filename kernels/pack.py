@@ -25,7 +25,7 @@ SCRIPTS = Path(__file__).with_name("scripts")
 MOST_CODE = 1_000_000  # bytes of a kernel's source that Kaggle takes
 PREDICT, TRAIN = "predict", "train"
 ENTRIES = {
-    PREDICT: ("common.kaggle.machine", "common.kaggle.inputs", "common.inference.budget"),
+    PREDICT: ("common.kaggle.machine", "common.kaggle.inputs", "common.inference.outcome"),
     TRAIN: ("common.kaggle.machine", "common.kaggle.inputs", "common.commands.train"),
 }
 PARTS = {PREDICT: ("predict", "data"), TRAIN: ("config", "data", "train")}
