@@ -16,6 +16,7 @@ TOKEN = (
     "KAGGLE_API_TOKEN, or its kaggle.json into ~/.kaggle/"
 )
 RULES = "open {site}/competitions/{name}/rules, accept the rules, then run this again"
+TAKEN = "it may have been taken all the same: first see {site}/competitions/{name}/submissions"
 LIMIT = "no attempt is left today: wait until midnight UTC, or see the competition's limits"
 
 
@@ -62,6 +63,7 @@ HTTP = (
     Rule([409], "", "", "choose another name: it is in use"),
     Rule([413], "", "", "make it smaller: fewer or half-precision checkpoints"),
     Rule([429], "", "", "wait some minutes, then run this again"),
+    Rule([UNREACHABLE, *FAILING], "submission", "", TAKEN),
     Rule(FAILING, "", "", "that is Kaggle's side: run this again later"),
     Rule([UNREACHABLE], "", "", "check the network, HTTPS_PROXY and the date of this machine"),
     Rule([], "", "", "correct what Kaggle names, then run this again"),
@@ -119,7 +121,7 @@ def remedy_of(rules: Sequence[Rule], text: str, status: int = 0, doing: Doing | 
 
 def explain(doing: Doing, status: int, text: str) -> Refused:
     """Return the error of an answer that says no, or of none: expected, got, remedy."""
-    said = " ".join(text.split())[:300] or "no reason"
+    said = " ".join(text.split())[:300].rstrip(".") or "no reason"
     got = f"{said} (HTTP {status})" if status else said
     remedy = remedy_of(HTTP, text, status, doing)
     return Refused(f"expected to {doing.what}, got: {got}; {remedy}", status)
@@ -127,4 +129,5 @@ def explain(doing: Doing, status: int, text: str) -> Refused:
 
 def refusal(doing: Doing, text: str, rules: Sequence[Rule] = SAVING) -> KitError:
     """Return the error that lies within an answer that is formally fine."""
-    return KitError(f"expected to {doing.what}, got: {text}; {remedy_of(rules, text)}")
+    got = text.strip().rstrip(".")
+    return KitError(f"expected to {doing.what}, got: {got}; {remedy_of(rules, text)}")

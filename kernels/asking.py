@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import sys
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -41,7 +42,8 @@ def ask(doing: Doing, call: Callable[[], T], *, once: bool = False, tries: int =
                 raise explain(doing, status_of(error), hide(reason(error))) from None
             pause = _pause(error, tried)
             said = f"HTTP {status_of(error)}" if status_of(error) else reason(error)
-            print(f"  {hide(said)}; asking again in {pause:.0f} s", flush=True)
+            # Not to the standard output: of a question within another that is left out.
+            print(f"  {hide(said)}; asking again in {pause:.0f} s", file=sys.stderr, flush=True)
         except KitError:
             raise
         except ValueError as error:  # what the package checks before it asks

@@ -13,7 +13,7 @@ from .asking import LONGEST, PAUSE, TRIES, reason
 from .ranges import BEYOND
 from .watch import Rhythm, elapsed
 
-CHUNK = 1 << 20  # bytes
+CHUNK = 1 << 16  # bytes; less than that is lost where a connection breaks
 Opening = Callable[[int, str], requests.Response]  # from a byte on, if still the same as that tag
 
 
@@ -101,7 +101,6 @@ def _write(answer: requests.Response, partial: Path, goes_on: bool, total: int) 
     with partial.open("ab" if goes_on else "wb") as out:
         for chunk in answer.iter_content(CHUNK):
             out.write(chunk)
-            out.flush()
             if rhythm.is_due():
                 done = out.tell()
                 rate = max(done - start, 1) / max(rhythm.seconds, 1e-3)

@@ -33,7 +33,14 @@ def kernel_plan(
     """Return a line for each request of a code submission."""
     values = {"competitionName": competition, "kernel": kernel, "kernelVersion": version}
     values |= {"fileName": file, "submissionDescription": message}
-    return [post(COMPETITION, "CreateCodeSubmission", "", values), *_scores(competition, wait)]
+    look = post(
+        KERNEL, "GetKernelSessionStatus", "has it succeeded", {"userName/kernelSlug": kernel}
+    )
+    return [
+        look,
+        post(COMPETITION, "CreateCodeSubmission", "", values),
+        *_scores(competition, wait),
+    ]
 
 
 def file_plan(competition: str, file: Path, message: str, wait: bool) -> list[str]:

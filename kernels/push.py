@@ -1,18 +1,21 @@
 """kit kernel push: data sets up, kernel up, its run followed, its output down."""
 
 import sys
+import time
 from pathlib import Path
 
 from common.competition import Competition
 from common.errors import KitError
 
 from .answers import RUNNING, remedy_of
+from .asking import PATIENT
+from .fetch import mega
 from .log import LogTail
 from .output import fetch_output, summary_lines
 from .packed import PREDICT, TRAIN, Packed, files_of
 from .plan import push_plan
 from .service import Service, connect
-from .watch import follow
+from .watch import EVERY, follow
 
 READY, LOST = "ready", ("failed", "deleted")
 READY_SECONDS = 3600.0  # that Kaggle may take to unpack a data set
@@ -42,6 +45,8 @@ def push(
     changed = [part for part in found.datasets if _upload(found, service, part)]
     if changed or not _goes_on(found):
         _push_kernel(found, service)
+        if wait:
+            time.sleep(EVERY)  # at first, Kaggle may still tell of the version before
     else:
         print(f"nothing changed since version {found.pushed['kernel']['version']}", flush=True)
     if wait:
@@ -64,7 +69,7 @@ def _upload(packed: Packed, service: Service, part: str) -> bool:
     if not status or stale or status in LOST:
         size = sum(file.stat().st_size for file in files_of(packed.folder / part))
         what = "a new version of" if status else "the new data set"
-        print(f"uploading {what} {ref}, {size / 1e6:.1f} MB", flush=True)
+        print(f"uploading {what} {ref}, {mega(size)}", flush=True)
         _send(packed, service, part, is_new=not status)
     if status != READY or stale:
         _wait_until_ready(service, ref)
@@ -85,7 +90,9 @@ def _send(packed: Packed, service: Service, part: str, is_new: bool) -> None:
 
 def _wait_until_ready(service: Service, ref: str) -> None:
     again = f"{ref} goes on without us; push again to go on here"
-    status = follow(ref, lambda: service.dataset_status(ref), (READY, *LOST), again, READY_SECONDS)
+    status = follow(
+        ref, lambda: service.dataset_status(ref, PATIENT), (READY, *LOST), again, READY_SECONDS
+    )
     if status != READY:
         raise KitError(
             f"expected the data set {ref} to become ready, got: {status}; look at "

@@ -41,11 +41,11 @@ class Service:
         SECRETS.update(values[key] for key in ("key", "token") if values.get(key))
         mend_uploads(api)
 
-    def dataset_status(self, ref: str) -> str:
+    def dataset_status(self, ref: str, tries: int = TRIES) -> str:
         """Return "ready", "failed", ... or "" if there is no such data set (of ours)."""
         doing = Doing(f"look at the data set {ref}", "dataset", ref)
         try:
-            return ask(doing, lambda: self._api.dataset_status(ref), tries=PATIENT)
+            return ask(doing, lambda: self._api.dataset_status(ref), tries=tries)
         except Refused as error:
             if error.status in (403, 404):  # Kaggle forbids to look at what does not exist
                 return ""

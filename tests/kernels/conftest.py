@@ -1,12 +1,15 @@
 """A stand-in for Kaggle, an account that is none, a packed folder, and time that flies."""
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from common.kernels_folder import kernels
 from common.runs import Run
 
+from ..loggers.conftest import WandbRun
 from .service_stub import serve
 from .things import KEY, NAME, write_packed
 
@@ -15,8 +18,9 @@ from .things import KEY, NAME, write_packed
 def waits(monkeypatch) -> list[float]:
     """Seconds that were slept, without sleeping them."""
     slept: list[float] = []
-    for module in ("asking", "fetch", "watch"):
-        monkeypatch.setattr(kernels(module).time, "sleep", slept.append)
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=slept.append)
+    for module in ("asking", "fetch", "watch", "push"):
+        monkeypatch.setattr(kernels(module), "time", clock)
     return slept
 
 
@@ -48,12 +52,18 @@ def kaggle(offline, monkeypatch, waits):
 
 
 @pytest.fixture
+def read_wandb():
+    """Read what an offline W&B run wrote."""
+    return WandbRun
+
+
+@pytest.fixture
 def run(tmp_path, config) -> Run:
     """A run that has finished."""
     folder = tmp_path / "runs" / NAME / "baseline" / "fold0"
     folder.mkdir(parents=True)
     run = Run.create(folder, config.model_copy(update={"competition": NAME}))
-    run.write_summary(status="finished", metrics={"valid/wheat_map": 0.71}, best_epoch=3)
+    run.write_summary(status="finished", metrics={"valid/f1": 0.71}, best_epoch=3)
     return run
 
 

@@ -1,4 +1,4 @@
-"""kit kernel push against a stand-in for Kaggle: everything up, the run followed, its output down."""
+"""kit kernel push against a stand-in for Kaggle: all up, the run followed, its output down."""
 
 import base64
 import json
@@ -33,7 +33,11 @@ def test_data_sets_and_kernel_go_up_and_the_output_comes_down(pushed, kaggle, pa
     names = kaggle.names()
     assert names.index("SaveKernel") > max(i for i, n in enumerate(names) if n == "CreateDataset")
     output = packed / "output"
-    assert sorted(p.name for p in output.iterdir()) == ["kernel.json", "kernel.log", "submission.csv"]
+    assert sorted(p.name for p in output.iterdir()) == [
+        "kernel.json",
+        "kernel.log",
+        "submission.csv",
+    ]
     assert (output / "kernel.log").read_text() == "loading\nimage 1\ndone\n"
     state = json.loads((packed / "pushed.json").read_text())["kernel"]
     assert (state["ref"], state["version"], state["status"]) == ("me/kernel", 3, "complete")

@@ -18,6 +18,7 @@ MEASURED = {
     "broken": [],
 }
 
+
 def write_packed(folder: Path, config: Config, runs: list[str], kind: str = "predict") -> None:
     metadata = {
         "id": "me/kernel",
@@ -69,6 +70,7 @@ def push_answers(kaggle: Service, text: str = "image_id,PredictionString\na,\n")
             },
         ],
     )
+
 
 def log(*pieces: str) -> str:
     return json.dumps([{"stream_name": "stdout", "time": 1.0, "data": piece} for piece in pieces])
