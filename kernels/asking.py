@@ -47,7 +47,9 @@ def ask(doing: Doing, call: Callable[[], T], *, once: bool = False, tries: int =
         except KitError:
             raise
         except ValueError as error:  # what the package checks before it asks
-            raise KitError(f"expected to {doing.what}, got: {hide(str(error))}") from None
+            raise KitError(
+                f"expected to {doing.what}, got: {hide(str(error))}; pack anew"
+            ) from None
         time.sleep(pause)
     raise AssertionError("unreachable")
 

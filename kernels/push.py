@@ -83,7 +83,8 @@ def _send(packed: Packed, service: Service, part: str, is_new: bool) -> None:
     if is_new:
         service.create_dataset(folder, ref)
     else:
-        notes = f"{', '.join(packed.facts['runs'])} at {packed.facts['git'] or 'no commit'}"
+        names = ", ".join(packed.facts.get("runs") or []) or packed.facts["kind"]
+        notes = f"{names} at {packed.facts.get('git') or 'no commit'}"
         service.add_version(folder, ref, notes)
     packed.remember(part, ref=ref, sha256=hashes)
 

@@ -34,6 +34,7 @@ class Attempt:
     runs: tuple[str, ...]
     kernel: str = ""  # none: a file
     version: int = 0
+    is_newest: bool = True  # of the kernel's versions
 
     def plan(self, wait: bool) -> list[str]:
         """Return the requests that it takes."""
@@ -120,16 +121,17 @@ def _of_kernel(
     chosen, names = version or pushed["version"], tuple(packed.facts["runs"])
     file = getattr(Competition.find(competition).module("data"), "SUBMISSION", "submission.csv")
     written, place = packed.output / file, data or default_data_dir(competition)
-    if chosen == pushed["version"] and written.is_file() and place.is_dir():
+    is_newest = chosen == pushed["version"]
+    if is_newest and written.is_file() and place.is_dir():
         check_submission_file(competition, data, written)
     what = f"{pushed['ref']} version {chosen}"
     said = message or ", ".join(names)
-    return Attempt(slug, what, str(file), said, names, pushed["ref"], chosen)
+    return Attempt(slug, what, str(file), said, names, pushed["ref"], chosen, is_newest)
 
 
 def _expect_complete(service: Service, attempt: Attempt) -> None:
     """Refuse a kernel whose run has not succeeded; only the newest version's can be looked at."""
-    if not attempt.kernel:
+    if not attempt.kernel or not attempt.is_newest:
         return
     status, why = service.kernel_state(attempt.kernel)
     if status != COMPLETE:

@@ -24,15 +24,20 @@ def _retried(call: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]
 
 
 def _counted(upload: Callable[..., None]) -> Callable[..., None]:
-    """Return `upload_files` with a count after it: it leaves out what it could not upload."""
+    """Return `upload_files` with a count after it: up to 2.2.4 it skips what did not go through."""
 
     def upload_files(request: Any, resources: Any, folder: str, *rest: Any, **named: Any) -> None:
-        upload(request, resources, folder, *rest, **named)
         wanted = [path for path in Path(folder).iterdir() if path.name not in NOT_UPLOADED]
+        try:
+            upload(request, resources, folder, *rest, **named)
+        except KitError:
+            raise
+        except ValueError:
+            request.files.clear()
         if len(request.files) != len(wanted):
             raise KitError(
-                f"expected to upload {len(wanted)} files of '{folder}', got {len(request.files)} "
-                "through; nothing was changed: run this again"
+                f"expected to upload all {len(wanted)} files of '{folder}', got some that did not "
+                "go through; the data set is as it was: run this again"
             )
 
     return upload_files

@@ -1,5 +1,7 @@
 """Each answer that says no becomes one line: expected, got, remedy."""
 
+import base64
+import json
 import os
 import re
 import subprocess
@@ -13,7 +15,7 @@ from common.kernels_folder import FOLDER, kernels
 from .service_stub import Dropped, No, saved
 from .things import KEY, NAME, SLUG, push_answers
 
-ROOT = Path(__file__).parents[2]
+PYTHONPATH = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
 PUSH, DOWNLOAD = ("kernel", "push", NAME), ("download", NAME)
 SUBMIT = ("submit", NAME)
 PAGE = f"https://www.kaggle.com/competitions/{SLUG}"
@@ -134,24 +136,41 @@ def test_without_a_network(kit, kaggle, packed, monkeypatch, words):
     assert "check the network" in line
 
 
-@pytest.mark.parametrize("token", [None, "expired-token-0123456789"])
-def test_without_credentials_a_fresh_process_says_where_they_go(kaggle, packed, tmp_path, token):
-    """In a process of its own: the package logs in, and exits, where it is imported."""
+def in_a_fresh_process(tmp_path, **more):
+    """Push there, without the account of the tests: the package logs in where it is imported."""
     taken = ("KAGGLE_USERNAME", "KAGGLE_KEY")
     environment = {key: value for key, value in os.environ.items() if key not in taken}
-    environment |= {"KIT_RUNS": str(tmp_path / "runs"), "PYTHONPATH": str(ROOT)}
-    if token:
-        environment["KAGGLE_API_TOKEN"] = token
-    kaggle.says(IntrospectToken={"active": False})
-    done = subprocess.run(
+    environment |= {"KIT_RUNS": str(tmp_path / "runs"), "PYTHONPATH": PYTHONPATH, **more}
+    return subprocess.run(
         [sys.executable, "-c", "from common.cli import main; main()", *PUSH],
         capture_output=True, text=True, cwd=tmp_path, env=environment,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("token", [None, "expired-token-0123456789"])
+def test_without_credentials_it_says_where_they_go(kaggle, packed, tmp_path, token):
+    kaggle.says(IntrospectToken={"active": False})
+    done = in_a_fresh_process(tmp_path, **({"KAGGLE_API_TOKEN": token} if token else {}))
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: expected to log in to Kaggle, got: no valid credentials; make")
     assert set(kaggle.names()) <= {"IntrospectToken"}
+
+
+def test_a_key_from_a_file_is_used_and_hidden(kaggle, packed, tmp_path, offline):
+    key = "a-key-that-only-a-file-knows"
+    (offline / ".kaggle").mkdir()
+    account = offline / ".kaggle" / "kaggle.json"
+    account.write_text(json.dumps({"username": "me", "key": key}))
+    account.chmod(0o600)
+    kaggle.says(GetDatasetStatus=No(400, f"bad {key}"))
+    done = in_a_fresh_process(tmp_path)
+    assert done.returncode == 2
+    assert "got: bad *** (HTTP 400)" in done.stderr
+    assert key not in done.stdout + done.stderr
+    asked = kaggle.of("GetDatasetStatus")[0].headers["Authorization"].removeprefix("Basic ")
+    assert base64.b64decode(asked).decode() == f"me:{key}"
 
 
 def test_a_token_is_enough(kit, kaggle, packed, monkeypatch):

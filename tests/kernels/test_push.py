@@ -5,8 +5,10 @@ import json
 
 import pytest
 
+from common.kernels_folder import kernels
+
 from .service_stub import No, saved
-from .things import KEY, NAME, log, push_answers
+from .things import KEY, NAME, log, push_answers, write_packed
 
 PUSH = ("kernel", "push", NAME)
 
@@ -131,6 +133,30 @@ def test_a_failed_run_ends_with_its_log_and_what_it_means(kit, kaggle, packed, l
     assert len(kaggle.of("SaveKernel")) == 1  # a failed version is run once more
 
 
+def test_an_interrupt_says_how_to_follow_it_again(kit, kaggle, packed, monkeypatch):
+    push_answers(kaggle)
+
+    def sleep(_):
+        if "GetKernelSessionStatus" in kaggle.names():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(kernels("watch").time, "sleep", sleep)
+    code, text = kit(*PUSH)
+    assert code == 130
+    assert f"me/kernel goes on; follow it again by: kit kernel push {NAME}" in text
+
+
+def test_a_training_kernel_is_pushed_from_its_own_folder(kit, kaggle, packed, run):
+    folder = packed.with_name("train")
+    write_packed(folder, run.config, [], "train")
+    push_answers(kaggle)
+    code, text = kit(*PUSH, "--train")
+    assert code == 0, text
+    assert (folder / "output" / "kernel.log").exists()
+    assert not (packed / "pushed.json").exists()
+    assert "kit submit" not in text
+
+
 def test_files_that_lead_out_of_the_folder_are_refused(kit, kaggle, packed):
     push_answers(kaggle)
     out = kaggle.file("x", b"x") | {"fileName": "../../../x"}
@@ -171,7 +197,7 @@ def test_a_lost_upload_creates_no_data_set(kit, kaggle, packed):
     kaggle.says(upload=No(400, "bad part"))
     code, text = kit(*PUSH)
     assert code == 2
-    assert "expected to upload 1 files" in text
+    assert "expected to upload all 1 files" in text
     assert not kaggle.of("CreateDataset")
 
 

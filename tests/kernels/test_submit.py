@@ -69,6 +69,7 @@ def test_a_version_is_submitted_once(pushed, kit, kaggle):
     assert "submitted before, as 56; no attempt is spent" in text
     assert "public score: 0.6543" in text
     assert len(kaggle.of("CreateCodeSubmission")) == 1
+    kaggle.says(GetKernelSessionStatus={"status": "RUNNING"})  # a newer one, pushed elsewhere
     assert kit(*SUBMIT, "--version", "2", "-m", "older")[0] == 0
     last = kaggle.of("CreateCodeSubmission")[-1].json
     assert (last["kernelVersion"], last["submissionDescription"]) == (2, "older")
