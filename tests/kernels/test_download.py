@@ -223,3 +223,10 @@ def test_what_is_not_on_kaggle_says_where_it_is(kit, kaggle):
     assert code == 2
     assert "project.inria.fr/aerialimagelabeling" in text
     assert not kaggle.asked
+
+
+def test_a_competition_without_a_slug_says_where_it_is_set(kit, kaggle):
+    assert kit("new", "colours")[0] == 0
+    code, text = kit("download", "colours")
+    assert code == 2
+    assert "set slug in competitions/colours/config.py" in text
