@@ -91,6 +91,7 @@ def _send(packed: Packed, service: Service, part: str, is_new: bool) -> None:
 
 def _wait_until_ready(service: Service, ref: str) -> None:
     again = f"{ref} goes on without us; push again to go on here"
+    time.sleep(EVERY)  # at first, Kaggle may still tell of the version before
     status = follow(
         ref, lambda: service.dataset_status(ref, PATIENT), (READY, *LOST), again, READY_SECONDS
     )
