@@ -87,7 +87,10 @@ def push(
     wait: Wait = True,
     runs: RunsDir = None,
 ) -> None:
-    """Upload the data sets and the kernel, follow its run and fetch its output."""
+    """Upload what changed, run the kernel, follow its run and fetch its output.
+
+    Exit code 1: the run failed.
+    """
     from common.kernels_folder import kernels
 
     kernels("push").push(competition, packed, train, dry_run, wait, runs)
@@ -100,15 +103,24 @@ def submit(
     ] = None,
     version: Annotated[int, typer.Option(help="of the kernel [the one pushed last]")] = 0,
     message: Annotated[str, typer.Option("--message", "-m", help="[the runs' names]")] = "",
+    run: Annotated[
+        list[str] | None, typer.Option("--run", help="that predicted the file; its score is noted")
+    ] = None,
     packed: Packed = None,
+    data: DataDir = None,
     dry_run: DryRun = False,
     wait: Wait = True,
     runs: RunsDir = None,
 ) -> None:
-    """Submit the pushed kernel, wait for its score and note it beside the runs."""
+    """Submit the pushed kernel or a file, wait for its score and note it beside the runs.
+
+    What was submitted before is not submitted again. Exit code 1: it could not be scored.
+    """
     from common.kernels_folder import kernels
 
-    kernels("submit").submit(competition, file, version, message, packed, dry_run, wait, runs)
+    kernels("submit").submit(
+        competition, file, version, message, run or [], packed, data, runs, dry_run, wait
+    )
 
 
 def download(competition: Name, data: DataDir = None, dry_run: DryRun = False) -> None:

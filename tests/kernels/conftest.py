@@ -1,85 +1,75 @@
-"""A competition of one's own with a trained run, and wheels without a package index."""
+"""A stand-in for Kaggle, an account that is none, a packed folder, and time that flies."""
 
-import base64
-import zipfile
-from importlib import metadata
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
-import pandas as pd
 import pytest
 
 from common.kernels_folder import kernels
+from common.runs import Run
 
-COLOURS = ("blue", "green", "red")
-FAST = (
-    *("model.name=test_resnet", "model.weights=none", "data.img_size=32", "data.num_workers=0"),
-    *("data.n_folds=3", "train.epochs=1", "train.batch_size=8"),
-    *("log.loggers=local", "log.looks=none"),
-)
+from ..loggers.conftest import WandbRun
+from .service_stub import serve
+from .things import KEY, NAME, write_packed
 
 
 @pytest.fixture
-def data(colours, tmp_path) -> Path:
-    """The colours as a competition gives them: csv of id and label, a sample submission."""
-    folder = tmp_path / "data" / "colours"
-    for part in ("train", "test"):
-        (folder / part).mkdir(parents=True)
-    train, test = colours[colours.fold != 0], colours[colours.fold == 0]
-    for part, frame in (("train", train), ("test", test)):
-        for row in frame.itertuples():
-            (folder / part / row.image_id).write_bytes(Path(row.path).read_bytes())
-    labels = [COLOURS[label] for label in train.label]
-    pd.DataFrame({"image": train.image_id, "colour": labels}).to_csv(
-        folder / "train.csv", index=False
-    )
-    pd.DataFrame({"image": test.image_id, "colour": "blue"}).to_csv(
-        folder / "sample_submission.csv", index=False
-    )
-    return folder
+def waits(monkeypatch) -> list[float]:
+    """Seconds that were slept, without sleeping them."""
+    slept: list[float] = []
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=slept.append)
+    for module in ("asking", "fetch", "watch", "push"):
+        monkeypatch.setattr(kernels(module), "time", clock)
+    return slept
 
 
 @pytest.fixture
-def trained(kit, data):
-    """Return the command line, after `kit new` and `kit train` of the colours."""
-    code, text = kit("new", "colours", "--data", data)
-    assert code == 0, text
-    code, text = kit("train", "colours", "--data", data, *FAST)
-    assert code == 0, text
-    return kit
+def offline(monkeypatch, tmp_path):
+    """No credentials, no settings, and a proxy that refuses: nothing real can be reached."""
+    for name in ("USERNAME", "KEY", "API_TOKEN", "CONFIG_DIR", "ENABLE_OAUTH"):
+        monkeypatch.delenv(f"KAGGLE_{name}", raising=False)
+    for name in ("no_proxy", "NO_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("KIT_DATA", raising=False)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    return home
 
 
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory) -> Path:
-    """The wheels that a kernel may need, made from what is installed here."""
-    folder = tmp_path_factory.mktemp("wheels")
-    for pin in kernels("wheels").pinned(kernels("wheels").LIST).values():
-        make_wheel(pin, folder)
+@pytest.fixture
+def kaggle(offline, monkeypatch, waits):
+    """The service that all requests reach, as the user "me"."""
+    with serve() as service:
+        monkeypatch.setenv("HTTP_PROXY", service.url)
+        monkeypatch.setenv("KAGGLE_USERNAME", "me")
+        monkeypatch.setenv("KAGGLE_KEY", KEY)
+        yield service
+
+
+@pytest.fixture
+def read_wandb():
+    """Read what an offline W&B run wrote."""
+    return WandbRun
+
+
+@pytest.fixture
+def run(tmp_path, config) -> Run:
+    """A run that has finished."""
+    folder = tmp_path / "runs" / NAME / "baseline" / "fold0"
+    folder.mkdir(parents=True)
+    run = Run.create(folder, config.model_copy(update={"competition": NAME}))
+    run.write_summary(status="finished", metrics={"valid/f1": 0.71}, best_epoch=3)
+    return run
+
+
+@pytest.fixture
+def packed(tmp_path, run) -> Path:
+    """What `kit kernel pack` leaves, with one data set of a checkpoint and one of a wheel."""
+    folder = tmp_path / "runs" / NAME / "packed" / "predict"
+    write_packed(folder, run.config, [run.name])
     return folder
-
-
-def make_wheel(pin: str, folder: Path) -> Path:
-    """Zip an installed distribution under the pinned version; enough for pip to install it."""
-    name, _, version = pin.partition("==")
-    found = metadata.distribution(name)
-    stem = f"{name.replace('-', '_')}-{version}"
-    info = f"{stem}.dist-info"
-    files = [file for file in found.files or () if ".dist-info" not in str(file)]
-    files = [file for file in files if file.suffix != ".pyc" and ".." not in file.parts]
-    wheel = folder / f"{stem}-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for file in files:
-            archive.write(str(found.locate_file(file)), str(file))
-        archive.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
-        archive.writestr(
-            f"{info}/WHEEL",
-            "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        )
-        archive.writestr(f"{info}/RECORD", "".join(f"{file},,\n" for file in files))
-    return wheel
-
-
-def embedded(script: str) -> bytes:
-    """Return the archive within a packed script, compressed."""
-    return base64.b64decode(script.partition('CODE = """')[2].partition('"""')[0])
