@@ -49,11 +49,11 @@ class Budget:
         self._rates: dict[str, tuple[float, float]] = {}  # seconds and units, fading
         self._fresh = {READ, PASS, FUSE}  # what is slow the first time, and says nothing
         self._last, self._line = session.Session.now(), FIRST_LINE
-        self._began, self._over = self._last, False
+        self._began, self._over, self._batch = self._last, False, 0
 
     def allows(self, model: int) -> bool:
         """Return whether there is time to load a model; the first one is always loaded."""
-        if 0 < model < self.models and self._is_late():
+        if 0 < model < self.models and self._is_late(loads=1):
             self.outcome.give_up(f"{self.models - model} of {self.models} models are left out")
             self.models = model
         return model < self.models
@@ -92,7 +92,7 @@ class Budget:
 
     def advance(self, rows: int) -> None:
         """Count images as done; see whether the others can be done like them, and say so."""
-        self.row += rows
+        self.row, self._batch = self.row + rows, rows
         if self._over:
             return
         for name in self.options.fallback if self.limit else ():
@@ -130,12 +130,11 @@ class Budget:
         known = {kind: seconds / count for kind, (seconds, count) in self._rates.items() if count}
         return sum(known.get(kind, 0.0) * count for kind, count in units.items())
 
-    def _is_late(self) -> bool:
-        """Say whether one more image would exceed the limit."""
-        passes = self.passes * (self.models if self.by_image else 1)
-        return bool(self.limit) and (
-            self._passed() + self._cost({READ: 1, PASS: passes}) > self._end()
-        )
+    def _is_late(self, loads: int = 0) -> bool:
+        """Say whether one more batch, like the last one, would exceed the limit."""
+        passes = self._batch * self.passes * (self.models if self.by_image else 1)
+        cost = self._cost({READ: self._batch, PASS: passes, LOAD: loads})
+        return bool(self.limit) and self._passed() + cost > self._end()
 
     def _passed(self) -> float:
         return session.Session.now() - session.STARTED
