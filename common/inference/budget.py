@@ -47,13 +47,15 @@ class Budget:
         self.model = self.row = 0  # where we are
         self.limit = 3600 * options.time_limit
         self._rates: dict[str, tuple[float, float]] = {}  # seconds and units, fading
-        self._fresh = {READ, PASS, FUSE}  # what is slow the first time, and says nothing
+        self._first: dict[str, tuple[float, float]] = {}  # of what was slow the first time
+        self._fresh = {READ, PASS, FUSE}  # what is slow the first time, and says little
         self._last, self._line = session.Session.now(), FIRST_LINE
         self._began, self._over, self._batch = self._last, False, 0
 
     def allows(self, model: int) -> bool:
         """Return whether there is time to load a model; the first one is always loaded."""
-        if 0 < model < self.models and self._is_late(loads=1):
+        rates = {**self._first, **self._rates}  # a model of one batch has no other
+        if 0 < model < self.models and self._is_late(rates, loads=1):
             self.outcome.give_up(f"{self.models - model} of {self.models} models are left out")
             self.models = model
         return model < self.models
@@ -82,6 +84,7 @@ class Budget:
     def _count(self, kind: str, seconds: float, units: float) -> None:
         if kind in self._fresh:
             self._fresh.discard(kind)
+            self._first[kind] = seconds, units
             return
         before, count = self._rates.get(kind, (0.0, 0.0))
         self._rates[kind] = MEMORY * before + seconds, MEMORY * count + units
@@ -92,7 +95,7 @@ class Budget:
 
     def advance(self, rows: int) -> None:
         """Count images as done; see whether the others can be done like them, and say so."""
-        self.row, self._batch = self.row + rows, rows
+        self.row, self._batch = self.row + rows, max(self._batch, rows)
         if self._over:
             return
         for name in self.options.fallback if self.limit else ():
@@ -104,7 +107,7 @@ class Budget:
         """Return whether there is time for further images of this model; says so if not."""
         if self.model >= self.models or self.row >= self.rows:
             return False
-        if self.row and self._is_late():
+        if self.row and self._is_late(self._rates):
             what = f"model {self.model + 1}" if self.model else "any model: they get the fallback"
             left = f"{self.rows - self.row} of {self.rows} images have no prediction of {what}"
             self.outcome.give_up(left)
@@ -116,7 +119,7 @@ class Budget:
         """Return seconds that remain if so much is granted; None before they can be told."""
         if READ not in self._rates or PASS not in self._rates:
             return None
-        return self._cost(self._units(models, passes))
+        return _cost(self._units(models, passes), self._rates)
 
     def _units(self, models: int, passes: int) -> Mapping[str, float]:
         rest, fused = self.rows - self.row, self.rows * models * passes
@@ -126,14 +129,10 @@ class Budget:
         pairs = later * self.rows + (rest if self.model < models else 0)
         return {READ: pairs, PASS: pairs * passes, LOAD: later, FUSE: fused}
 
-    def _cost(self, units: Mapping[str, float]) -> float:
-        known = {kind: seconds / count for kind, (seconds, count) in self._rates.items() if count}
-        return sum(known.get(kind, 0.0) * count for kind, count in units.items())
-
-    def _is_late(self, loads: int = 0) -> bool:
-        """Say whether one more batch, like the last one, would exceed the limit."""
+    def _is_late(self, rates: Mapping[str, tuple[float, float]], loads: int = 0) -> bool:
+        """Say whether one more batch, like the largest so far, would exceed the limit."""
         passes = self._batch * self.passes * (self.models if self.by_image else 1)
-        cost = self._cost({READ: self._batch, PASS: passes, LOAD: loads})
+        cost = _cost({READ: self._batch, PASS: passes, LOAD: loads}, rates)
         return bool(self.limit) and self._passed() + cost > self._end()
 
     def _passed(self) -> float:
@@ -181,6 +180,12 @@ class Budget:
             f"about {ahead / 60:.1f} min to go{limit}",
             flush=True,
         )
+
+
+def _cost(units: Mapping[str, float], rates: Mapping[str, tuple[float, float]]) -> float:
+    """Return seconds of units of work; what was never measured costs nothing."""
+    known = {kind: seconds / count for kind, (seconds, count) in rates.items() if count}
+    return sum(known.get(kind, 0.0) * count for kind, count in units.items())
 
 
 def _halve(count: int, fits: Callable[[int], bool]) -> int:

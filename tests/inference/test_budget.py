@@ -162,7 +162,7 @@ def test_where_not_even_one_pass_is_in_time_the_rest_is_left_and_told(clock) -> 
     assert f"{(~seen).sum()} of 4000" in world.outcome.given_up[-1]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     rows=st.integers(1, 300),
     models=st.integers(1, 4),

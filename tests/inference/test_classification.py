@@ -1,5 +1,6 @@
 """Predicting classes: what validation saw comes again, and a broken image breaks nothing."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ import torch
 from common.checkpoints import save_checkpoint
 from common.config import Config, PredictConfig
 from common.data.build import fold_loaders
+from common.data.tolerant import Broken, tolerant_loader
 from common.environment import seed_everything
 from common.errors import KitError
+from common.inference import classification
 from common.inference.classification import predict_classes
 from common.inference.outcome import MAX_NAMED, last_outcome
 from common.inference.views import VIEWS
-from common.keys import IMAGE
+from common.keys import IMAGE, IMAGE_ID, INDEX, LOGITS
 from common.learners.classification import make_learner
 from common.learners.recipe import train_run
 from common.metrics.choose import choose_metrics
@@ -156,6 +159,36 @@ def test_many_broken_images_are_counted_not_listed(colours, checkpoints) -> None
     assert len(texts) == MAX_NAMED + 1
     assert "10 more test images" in texts[-1]
     assert len(last_outcome().broken_ids) == 30
+
+
+def test_memory_is_taken_once_whatever_is_predicted(config, checkpoints, monkeypatch) -> None:
+    """However many checkpoints and views: the result, and a batch at a time."""
+    rows, num_classes, size = 400, 2000, 8
+    config = config.model_copy(update={"classes": tuple(f"c{n}" for n in range(num_classes))})
+    config = config.model_copy(update={"train.batch_size": size})
+
+    class Table(torch.nn.Module):
+        def forward(self, batch: dict) -> dict:
+            return {LOGITS: torch.zeros(len(batch[IMAGE]), num_classes)}
+
+    def loader(frame, config, num_workers):
+        def sample(row: int) -> dict:
+            return {IMAGE: torch.zeros(3, 1, 1), INDEX: row, IMAGE_ID: str(row)}
+
+        dataset = [Broken(row, "torn") if row % 9 == 0 else sample(row) for row in range(rows)]
+        return tolerant_loader(dataset, size, 0)
+
+    monkeypatch.setattr(classification, "load_model", lambda *_: (Table(), config))
+    monkeypatch.setattr(classification, "predict_loader", loader)
+    frame = pd.DataFrame({"image_id": [str(row) for row in range(rows)], "path": "any"})
+    tracemalloc.start()
+    with pytest.warns(UserWarning, match="fallback"):
+        found = predict_classes(checkpoints * 2, frame, PredictConfig(tta="d4"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    payload = rows * num_classes * 4
+    assert found.shape == (rows, num_classes + 1)
+    assert peak < 1.5 * payload  # a copy for each of 4 checkpoints would be 4 or 5 of them
 
 
 def test_images_of_several_sizes_share_a_batch(colours, config, tmp_path) -> None:
