@@ -130,9 +130,10 @@ class Budget:
         return {READ: pairs, PASS: pairs * passes, LOAD: later, FUSE: fused}
 
     def _is_late(self, rates: Mapping[str, tuple[float, float]], loads: int = 0) -> bool:
-        """Say whether one more batch, like the largest so far, would exceed the limit."""
-        passes = self._batch * self.passes * (self.models if self.by_image else 1)
-        cost = _cost({READ: self._batch, PASS: passes, LOAD: loads}, rates)
+        """Say whether one more batch would exceed the limit, of a model that is loaded or not."""
+        rows = self._batch if loads else min(self._batch, self.rows - self.row)
+        passes = rows * self.passes * (self.models if self.by_image else 1)
+        cost = _cost({READ: rows, PASS: passes, LOAD: loads}, rates)
         return bool(self.limit) and self._passed() + cost > self._end()
 
     def _passed(self) -> float:
