@@ -9,9 +9,7 @@ from contextlib import contextmanager
 
 from common import session
 from common.config import PredictConfig
-from common.inference.outcome import Outcome, last_outcome
-
-__all__ = ["FUSE", "LOAD", "PASS", "READ", "Budget", "Outcome", "last_outcome"]
+from common.inference.outcome import Outcome
 
 READ, PASS, LOAD, FUSE = "read", "pass", "load", "fuse"  # what takes time
 MEMORY = 0.95  # weight of a measurement at the next one: what was long ago counts for little
@@ -50,7 +48,7 @@ class Budget:
         self._first: dict[str, tuple[float, float]] = {}  # of what was slow the first time
         self._fresh = {READ, PASS, FUSE}  # what is slow the first time, and says little
         self._last, self._line = session.Session.now(), FIRST_LINE
-        self._began, self._over, self._batch = self._last, False, 0
+        self._began, self._over, self._batch, self._made = self._last, False, 0, 0.0
 
     def allows(self, model: int) -> bool:
         """Return whether there is time to load a model; the first one is always loaded."""
@@ -71,6 +69,7 @@ class Budget:
         now = session.Session.now()
         seconds, self._last = now - self._last, now
         self._count(kind, seconds, units)
+        self._made += units if kind == PASS else 0
 
     @contextmanager
     def aside(self, kind: str, units: float) -> Iterator[None]:
@@ -122,18 +121,20 @@ class Budget:
         return _cost(self._units(models, passes), self._rates)
 
     def _units(self, models: int, passes: int) -> Mapping[str, float]:
-        rest, fused = self.rows - self.row, self.rows * models * passes
+        rest = self.rows - self.row
         if self.by_image:
-            return {READ: rest, PASS: rest * models * passes, FUSE: fused}
+            return {READ: rest, PASS: rest * models * passes}
         later = max(models - self.model - 1, 0)
         pairs = later * self.rows + (rest if self.model < models else 0)
-        return {READ: pairs, PASS: pairs * passes, LOAD: later, FUSE: fused}
+        ahead = pairs * passes
+        return {READ: pairs, PASS: ahead, LOAD: later, FUSE: self._made + ahead}
 
     def _is_late(self, rates: Mapping[str, tuple[float, float]], loads: int = 0) -> bool:
         """Say whether one more batch would exceed the limit, of a model that is loaded or not."""
         rows = self._batch if loads else min(self._batch, self.rows - self.row)
         passes = rows * self.passes * (self.models if self.by_image else 1)
-        cost = _cost({READ: rows, PASS: passes, LOAD: loads}, rates)
+        units = {READ: rows, PASS: passes, LOAD: loads, FUSE: self._made + passes}
+        cost = _cost(units, rates)
         return bool(self.limit) and self._passed() + cost > self._end()
 
     def _passed(self) -> float:

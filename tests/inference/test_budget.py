@@ -14,7 +14,7 @@ from common import session
 from common.checkpoints import save_checkpoint
 from common.config import Config, PredictConfig
 from common.inference import classification, detection, segmentation
-from common.inference.budget import LOAD, PASS, READ, Budget
+from common.inference.budget import FUSE, LOAD, PASS, READ, Budget
 from common.inference.classification import predict_classes
 from common.inference.detection import predict_boxes
 from common.inference.outcome import Outcome, last_outcome
@@ -330,6 +330,23 @@ def test_masks_give_up_views_then_models_and_stay_means(slow, colours, checkpoin
         np.testing.assert_allclose(mask, full[image_id], atol=1e-5)
     assert [line.split()[1] for line in last_outcome().given_up] == ["views", "models"]
     assert Clock.now < HOUR * options.time_limit
+
+
+def test_what_has_to_be_fused_in_the_end_counts(clock) -> None:
+    budget = Budget(PredictConfig(time_limit=1), 10, 2, 4, Outcome())
+    budget.start_model(0)
+    for _ in range(3):
+        clock.now += 1
+        budget.lap(READ, 1)
+        clock.now += 8
+        for seconds in (50, 3):  # the first one compiles
+            if not budget.knows(FUSE):
+                with budget.aside(FUSE, 4):
+                    clock.now += seconds
+        budget.lap(PASS, 4)
+        budget.advance(1)
+    assert budget.ahead(2, 4) == pytest.approx(17 * 1 + 17 * 8 + 20 * 4 * 3 / 4)
+    assert budget.ahead(1, 1) == pytest.approx(7 * 1 + 7 * 2 + (12 + 7) * 3 / 4)
 
 
 def test_loading_counts(clock) -> None:
