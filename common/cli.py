@@ -11,7 +11,15 @@ from typing import Annotated
 import typer
 
 from common import cli_kernels
-from common.cli_options import DataDir, Experiment, Name, Overrides, RunPaths, RunsDir
+from common.cli_options import (
+    DataDir,
+    Experiment,
+    Name,
+    Overrides,
+    PredictOverrides,
+    RunPaths,
+    RunsDir,
+)
 from common.errors import KitError
 
 pythons_format = warnings.formatwarning
@@ -112,6 +120,7 @@ def train(
 @app.command()
 def predict(
     competition: Name,
+    overrides: PredictOverrides = None,
     run: RunPaths = None,
     out: Annotated[
         Path | None, typer.Option(help="the file to write [submission.csv, or what data.py says]")
@@ -122,7 +131,7 @@ def predict(
     """Predict the test set with one or more runs (default: the newest) and validate the result."""
     from common.commands.predict import predict_test
 
-    predict_test(competition, run or [], out, data, runs)
+    predict_test(competition, overrides or [], run or [], out, data, runs)
 
 
 @app.command()

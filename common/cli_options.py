@@ -16,6 +16,9 @@ Experiment = Annotated[str, typer.Option("--experiment", "-e", help="name in EXP
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="such as train.epochs=8")
 ]
+PredictOverrides = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="such as predict.tta=d4")
+]
 RunPaths = Annotated[
     list[str] | None, typer.Option("--run", help="competition/experiment/fold<k>, or a folder")
 ]

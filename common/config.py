@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -117,10 +117,18 @@ class PredictConfig(Values):
     """How test images are predicted, and what is given up where time runs out."""
 
     tta: Literal["none", "flip", "mirrors", "d4"] = "none"  # views of each image: 1, 2, 4 or 8
-    scales: tuple[float, ...] = (1.0,)  # of the trained size; each is one more set of views
+    # of the trained size; each is one more set of views
+    scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((1.0,), min_length=1)
     time_limit: float = Field(0, ge=0)  # hours from the start of the process; 0 = none
     fallback: tuple[Literal["tta", "models"], ...] = ("tta", "models")  # given up first to last,
     # for the images that remain, when the estimate exceeds the limit
+
+    @field_validator("scales", "fallback", mode="before")
+    @classmethod
+    def _split_words(cls, value: Any) -> Any:
+        """Let the command line say predict.scales=1,1.25 or predict.scales=1.25."""
+        words = value.split(",") if isinstance(value, str) else value
+        return [words] if isinstance(words, int | float) else words
 
 
 class KernelConfig(Values):
@@ -129,7 +137,9 @@ class KernelConfig(Values):
     hours: float = Field(9, gt=0)  # by which it must have ended
     hidden_images: int = Field(0, ge=0)  # of the test set that scores; 0 = as many as are public
     gpu: bool = True  # ask for one
-    internet: bool = False  # code competitions forbid it
+    internet: bool = False  # of the kernel that trains; the one that predicts never has it
+    datasets: tuple[str, ...] = ()  # attached as well: owner/slug
+    kernels: tuple[str, ...] = ()  # whose output is attached, to go on with its run: owner/slug
     memory_gb: float = Field(29, gt=0)  # of RAM
     working_gb: float = Field(19.5, gt=0)  # that may lie in the working folder at the end
 

@@ -59,6 +59,16 @@ def describe() -> dict[str, Any]:
     }
 
 
+def git_state() -> dict[str, Any]:
+    """Return the commit of the code, whether files differ from it, and which."""
+    changed = (_git("status", "--porcelain") or "").splitlines()
+    return {
+        "git": _git("rev-parse", "HEAD"),
+        "dirty": bool(changed),
+        "changed": [line.strip().partition(" ")[2].strip() for line in changed],
+    }
+
+
 def redact(text: str) -> str:
     """Return the text with the values of secret environment variables as `***`."""
     for name, value in os.environ.items():

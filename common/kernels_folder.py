@@ -8,6 +8,7 @@ from types import ModuleType
 from common.errors import KitError
 
 ALIAS = "kit_kernels"  # with the root on sys.path, `kernels` would shadow Hugging Face's package
+PACKED = "packed.json"  # what a packed folder holds
 FOLDER = Path(__file__).parents[1] / "kernels"
 
 

@@ -14,6 +14,7 @@ from common.data.columns import group_columns
 from common.data.dataset import ImageDataset
 from common.data.image import read_image
 from common.data.loaders import make_loader
+from common.data.tolerant import tolerant_loader
 from common.data.transforms import train_transforms, valid_transforms
 from common.errors import KitError
 from common.keys import FOLD, LABEL
@@ -53,12 +54,15 @@ def fold_loaders(
 def predict_loader(
     frame: pd.DataFrame, config: Config, num_workers: int | None = None
 ) -> DataLoader:
-    """Return the loader that prediction reads: the frame's order, validation's transforms."""
+    """Return the loader that prediction reads: the frame's order, validation's transforms.
+
+    It yields `common.data.tolerant.Batch`: what cannot be read is told, not raised.
+    """
     dataset = ImageDataset(
         frame, valid_transforms(config.data.img_size), min_side=min_side(config), target=None
     )
     workers = config.data.num_workers if num_workers is None else num_workers
-    return make_loader(dataset, config.train.batch_size, shuffle=False, seed=0, num_workers=workers)
+    return tolerant_loader(dataset, config.train.batch_size, workers)
 
 
 def min_side(config: Config) -> int:

@@ -11,6 +11,7 @@ from common.data.box_dataset import BoxDataset
 from common.data.build import min_side, reader
 from common.data.columns import group_columns
 from common.data.loaders import make_loader
+from common.data.tolerant import tolerant_loader
 from common.data.transforms import train_transforms, valid_transforms
 from common.errors import KitError
 from common.keys import FOLD
@@ -60,7 +61,10 @@ def box_loaders(
 def predict_box_loader(
     frame: pd.DataFrame, config: Config, num_workers: int | None = None
 ) -> DataLoader:
-    """Return the loader that prediction reads: the frame's order, validation's transforms."""
+    """Return the loader that prediction reads: the frame's order, validation's transforms.
+
+    It yields `common.data.tolerant.Batch`: what cannot be read is told, not raised.
+    """
     dataset = BoxDataset(
         frame,
         len(config.classes),
@@ -69,4 +73,4 @@ def predict_box_loader(
         labelled=False,
     )
     workers = config.data.num_workers if num_workers is None else num_workers
-    return make_loader(dataset, config.train.batch_size, shuffle=False, seed=0, num_workers=workers)
+    return tolerant_loader(dataset, config.train.batch_size, workers)

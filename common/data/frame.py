@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -58,11 +59,16 @@ def attach_paths(
     folder: Path,
     id_column: str = IMAGE_ID,
     suffixes: Sequence[str] = SUFFIXES,
+    missing: Literal["raise", "warn"] = "raise",
 ) -> pd.DataFrame:
     """Return the frame with `image_id` as text and `path`, the file of each row in `folder`.
 
     An id is the file's name with or without its suffix; with a '/' it also names the subfolder.
     Files without a row are warned of and listed in `frame.attrs["unlisted_files"]`.
+
+    Args:
+        missing: "warn" gives a row without a file the path where it was expected, for a test set
+            that has to be predicted all the same; that all files are missing stays an error.
 
     Raises:
         KitError: duplicate ids, rows without a file, two files for one row.
@@ -75,21 +81,24 @@ def attach_paths(
     for name in files:
         by_id.setdefault(name.rpartition(".")[0], []).append(name)
     names = [[name] if name in files else by_id.get(name, []) for name in ids]
-    missing = [image_id for image_id, found in zip(ids, names, strict=True) if not found]
-    if missing:
-        raise KitError(
-            f"expected a file in '{folder}' for every row, {len(missing)} of {len(frame)} rows "
-            f"have none: {some(missing)}; complete the folder or drop these rows in "
+    lost = [image_id for image_id, found in zip(ids, names, strict=True) if not found]
+    if lost:
+        told = (
+            f"expected a file in '{folder}' for every row, {len(lost)} of {len(frame)} rows "
+            f"have none: {some(lost)}; complete the folder or drop these rows in "
             "competitions/<name>/data.py"
         )
+        if missing == "raise" or len(lost) == len(frame):
+            raise KitError(told)
+        warnings.warn(told, stacklevel=2)
     for found in names:
         if len(found) > 1:
             raise KitError(
                 f"expected one file per row in '{folder}', found {sorted(found)}; "
                 "say which by suffixes= in competitions/<name>/data.py"
             )
-    chosen = [found[0] for found in names]
-    frame[PATH] = [str(files[name]) for name in chosen]
+    chosen = [found[0] if found else name for name, found in zip(ids, names, strict=True)]
+    frame[PATH] = [str(files.get(name, folder / name)) for name in chosen]
     _warn_unlisted(frame, sorted(files.keys() - set(chosen)), folder)
     return frame
 

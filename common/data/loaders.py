@@ -1,7 +1,7 @@
 """Samples to batches: order by seed and epoch, resumable in mid-epoch, workers that behave."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -69,6 +69,7 @@ def make_loader(
     num_workers: int,
     drop_last: bool = False,
     pin_memory: bool | None = None,
+    collate_fn: Callable[[Sequence[Any]], Any] | None = None,
 ) -> DataLoader:
     """Return a loader of batch dicts.
 
@@ -80,6 +81,7 @@ def make_loader(
         num_workers: processes, kept alive between epochs; 0 reads in this one.
         drop_last: leave out a last batch that is not full.
         pin_memory: None: if there is a GPU.
+        collate_fn: samples to a batch; None: `collate`.
     """
     n = len(dataset)  # type: ignore[arg-type]
     if drop_last and n < batch_size:
@@ -89,7 +91,7 @@ def make_loader(
         batch_size,
         sampler=EpochSampler(n, shuffle, seed),
         num_workers=num_workers,
-        collate_fn=collate,
+        collate_fn=collate_fn or collate,
         drop_last=drop_last,
         pin_memory=torch.cuda.is_available() if pin_memory is None else pin_memory,
         persistent_workers=num_workers > 0,
@@ -116,6 +118,17 @@ def with_batch_size(loader: DataLoader, batch_size: int) -> DataLoader:
         drop_last=loader.drop_last,
         pin_memory=loader.pin_memory,
     )
+
+
+def stop_workers(loader: DataLoader) -> None:
+    """End the processes that outlive an epoch; the next iteration starts new ones.
+
+    Else they last as long as the program, and are killed in its last moment with a complaint.
+    """
+    iterator = getattr(loader, "_iterator", None)
+    if iterator is not None:
+        loader._iterator = None
+        iterator._shutdown_workers()
 
 
 def set_epoch(loader: DataLoader, epoch: int, start_batch: int = 0) -> None:

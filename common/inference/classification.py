@@ -3,33 +3,71 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from common.config import PredictConfig
 from common.data.build import predict_loader
-from common.inference.predict import load_model, predict
+from common.errors import KitError
+from common.inference.budget import Budget
+from common.inference.outcome import predicting
+from common.inference.predict import load_model, options_of, predict, refuse_nothing
+from common.inference.views import passes_of
 from common.keys import IMAGE_ID
 from common.learners.classification import probabilities
 from common.models.classifier import make_classifier
 
 
 def predict_classes(
-    checkpoints: Sequence[Path], frame: pd.DataFrame, num_workers: int | None = None
+    checkpoints: Sequence[Path],
+    frame: pd.DataFrame,
+    options: PredictConfig | None = None,
+    num_workers: int | None = None,
 ) -> pd.DataFrame:
-    """Return the frame's ids with the mean probabilities of all checkpoints, a column per class.
+    """Return the frame's ids with mean probabilities, a column per class.
+
+    A checkpoint's prediction is the mean of the probabilities over the views of an image, the
+    result the mean over checkpoints. An image that cannot be read, or for which there was no time,
+    gets the mean of all other images.
 
     Args:
         frame: columns image_id and path.
-        num_workers: reading processes; None = as the first checkpoint was trained with.
+        options: None = as the first checkpoint's config says.
+        num_workers: reading processes; None = as each checkpoint was trained with.
+
+    Raises:
+        KitError: no image can be read, or the checkpoints have other classes than one another.
     """
-    total: Any = 0.0
-    classes: Sequence[str] = ()
-    for checkpoint in checkpoints:
-        model, config = load_model(checkpoint, make_classifier)
-        loader = predict_loader(frame, config, num_workers)
-        ids, values = predict(model, loader, partial(probabilities, multilabel=config.multilabel))
-        total, classes = total + values / len(checkpoints), config.classes
-    result = pd.DataFrame(total, columns=list(classes))
-    result.insert(0, IMAGE_ID, ids)
+    refuse_nothing(checkpoints, frame)
+    options = options_of(checkpoints, options)
+    passes, classes = passes_of(options), list[str]()
+    with predicting(frame) as outcome:
+        budget = Budget(options, len(frame), len(checkpoints), len(passes), outcome)
+        total, done = np.empty((0, 0), np.float32), np.zeros(len(frame), np.int64)
+        for number, checkpoint in enumerate(checkpoints):
+            if not budget.allows(number):
+                break
+            model, config = load_model(checkpoint, make_classifier)
+            budget.start_model(number)
+            if not number:
+                classes = list(config.classes)
+                total = np.zeros((len(frame), len(classes)), np.float32)
+            if list(config.classes) != classes:
+                raise KitError("expected checkpoints of the same classes; predict with each alone")
+            decode = partial(probabilities, multilabel=config.multilabel)
+            loader = predict_loader(frame, config, num_workers)
+            for rows, values in predict(model, loader, decode, frame, passes, budget, outcome):
+                total[rows] += values / len(checkpoints)
+                done[rows] += 1
+        _fill(total, done, len(checkpoints))
+    result = pd.DataFrame(total, columns=classes)
+    result.insert(0, IMAGE_ID, frame[IMAGE_ID].astype(str).to_numpy())
     return result
+
+
+def _fill(total: np.ndarray, done: np.ndarray, models: int) -> None:
+    """Make means, in place, of sums over fewer models, and of nothing the mean of the others."""
+    short, none = (done > 0) & (done < models), done == 0
+    total[short] *= models / done[short, None]
+    total[none] = 1 / total.shape[1] if none.all() else total[~none].mean(0)

@@ -1,6 +1,6 @@
 """Predicting boxes with one or more trained runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +8,18 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from common.checkpoints import load_checkpoint
+from common.config import PredictConfig
 from common.data.build_boxes import predict_box_loader
 from common.environment import device as find_device
 from common.errors import KitError
-from common.inference.boxes import detect_views, fuse
-from common.inference.predict import load_model
-from common.keys import BOXES, IMAGE, IMAGE_ID, LABELS, SCORES, SIZE
+from common.inference.boxes import fuse
+from common.inference.budget import FUSE, Budget
+from common.inference.outcome import predicting
+from common.inference.predict import load_model, look, options_of, refuse_nothing, sweep
+from common.inference.views import Pass, passes_of
+from common.keys import BOXES, IMAGE, IMAGE_ID, INDEX, LABELS, SCORES, SIZE
 from common.learners.detection import CONFIDENCE, to_dicts
 from common.models.detector import make_detector
 
@@ -26,43 +29,69 @@ Boxes = dict[str, Any]
 def predict_boxes(
     checkpoints: Sequence[Path],
     frame: pd.DataFrame,
+    options: PredictConfig | None = None,
     num_workers: int | None = None,
-    views: Sequence[str] = ("e",),
     iou: float = 0.55,
     least: float = 0.0,
 ) -> pd.DataFrame:
     """Return the frame's ids with columns of arrays, most certain first: boxes, labels, scores.
 
     Boxes are `(K, 4)` xyxy pixels of the file. Several views or checkpoints are fused (see `fuse`);
-    one view of one checkpoint stays as the detector gave it.
+    one view of one checkpoint stays as the detector gave it. An image that cannot be read, or for
+    which there was no time, has no boxes.
 
     Args:
         frame: columns image_id and path.
+        options: None = as the first checkpoint's config says.
         num_workers: reading processes; None = as each checkpoint was trained with.
-        views: of every picture, names in `common.inference.boxes.VIEWS`.
         iou: above which boxes of one class are one.
         least: score from which on a box is returned; see `confidence_of`.
+
+    Raises:
+        KitError: no image can be read.
     """
-    found: list[list[Boxes]] = []
-    sizes: list[tuple[int, int]] = []
-    ids: list[str] = []
-    for number, checkpoint in enumerate(checkpoints):
-        model, config = load_model(checkpoint, make_detector)
-        loader = predict_box_loader(frame, config, num_workers)
-        for row, (image_id, size, predictions) in enumerate(_detect(model, loader, views)):
-            if number:
-                found[row] += predictions
-            else:
-                found.append(predictions)
-                sizes.append(size)
-                ids.append(image_id)
-    fused = [
-        own[0] if len(own) == 1 else fuse(own, size, iou)
-        for own, size in zip(found, sizes, strict=True)
-    ]
-    kept = [_certain(own, least) for own in fused]
+    refuse_nothing(checkpoints, frame)
+    options = options_of(checkpoints, options)
+    passes = passes_of(options)
+    found: list[list[Boxes]] = [[] for _ in range(len(frame))]
+    sizes = np.zeros((len(frame), 2), np.int64)  # height and width of the files
+    with predicting(frame) as outcome:
+        budget = Budget(options, len(frame), len(checkpoints), len(passes), outcome)
+        for number, checkpoint in enumerate(checkpoints):
+            if not budget.allows(number):
+                break
+            model, config = load_model(checkpoint, make_detector)
+            budget.start_model(number)
+            detect = _detector(model.to(find_device()).eval(), passes)
+            loader = predict_box_loader(frame, config, num_workers)
+            for batch, seen in sweep(loader, detect, frame, budget, outcome):
+                sizes[batch[INDEX]] = batch[SIZE]
+                for row, own in zip(batch[INDEX].tolist(), seen, strict=True):
+                    found[row] += own
+                _time_fusion(found[row], sizes[row], budget)
+        kept = [
+            _certain(_join(own, size, iou), least)
+            for own, size in zip(found, sizes.tolist(), strict=True)
+        ]
     columns = {key: [own[key] for own in kept] for key in (BOXES, LABELS, SCORES)}
-    return pd.DataFrame({IMAGE_ID: ids, **columns})
+    return pd.DataFrame({IMAGE_ID: frame[IMAGE_ID].astype(str).to_numpy(), **columns})
+
+
+def _join(found: Sequence[Boxes], size: Sequence[int], iou: float) -> Boxes:
+    """Return one prediction of all that were made of an image of (height, width)."""
+    if not found:
+        none = np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, np.float32)
+        return dict(zip((BOXES, LABELS, SCORES), none, strict=True))
+    return found[0] if len(found) == 1 else fuse(found, (size[1], size[0]), iou)
+
+
+def _time_fusion(found: Sequence[Boxes], size: Sequence[int], budget: Budget) -> None:
+    """Tell a budget with a limit how long it takes to fuse, which is done in the end."""
+    if not budget.limit or len(found) < 2 or budget.knows(FUSE):
+        return
+    for _ in range(2):  # the first one compiles
+        with budget.aside(FUSE, len(found)):
+            fuse(found, (size[1], size[0]))
 
 
 def _certain(found: Boxes, least: float) -> Boxes:
@@ -82,22 +111,38 @@ def confidence_of(checkpoints: Sequence[Path]) -> float:
     return float(np.mean([values[CONFIDENCE] for values in thresholds]))
 
 
-def _detect(
-    model: nn.Module, loader: DataLoader, views: Sequence[str]
-) -> Iterator[tuple[str, tuple[int, int], list[Boxes]]]:
-    """Yield id, (width, height) of the file and the boxes of every view, in pixels of the file."""
+def _detector(
+    model: nn.Module, passes: Sequence[Pass]
+) -> Callable[[dict[str, Any], int], list[list[Boxes]]]:
+    """Return a function of a batch, for `sweep`: the boxes of every pass, in pixels of the file."""
     device = find_device()
-    model = model.to(device).eval()
 
-    def detect(images: Tensor) -> list[Boxes]:
-        return to_dicts(model({IMAGE: images}), (BOXES, LABELS, SCORES))
-
-    for batch in loader:
+    def work(batch: dict[str, Any], granted: int) -> list[list[Boxes]]:
         images = batch[IMAGE].to(device, non_blocking=True)
         with torch.inference_mode():
-            seen = detect_views(detect, images, views)
-        for image_id, (height, width), own in zip(
-            batch[IMAGE_ID], batch[SIZE].tolist(), seen, strict=True
-        ):
-            scale = np.array((width / images.shape[-1], height / images.shape[-2]) * 2)
-            yield image_id, (width, height), [{**one, BOXES: one[BOXES] * scale} for one in own]
+            seen = detect_passes(model, images, passes[:granted])
+        scales = [
+            np.array((width / images.shape[-1], height / images.shape[-2]) * 2)
+            for height, width in batch[SIZE].tolist()
+        ]
+        return [
+            [{**one, BOXES: one[BOXES] * scale} for one in own]
+            for own, scale in zip(seen, scales, strict=True)
+        ]
+
+    return work
+
+
+def detect_passes(model: nn.Module, images: Tensor, passes: Sequence[Pass]) -> list[list[Boxes]]:
+    """Run a detector several times over `(N, 3, H, W)`; its boxes are turned back.
+
+    Returns:
+        N lists, each with the prediction of every pass: what `fuse` takes.
+    """
+    size = (images.shape[-1], images.shape[-2])
+    found: list[list[Boxes]] = [[] for _ in range(len(images))]
+    for one in passes:
+        outputs = to_dicts(look(model, {IMAGE: images}, one), (BOXES, LABELS, SCORES))
+        for own, prediction in zip(found, outputs, strict=True):
+            own.append({**prediction, BOXES: one.inverse_boxes(prediction[BOXES], size)})
+    return found

@@ -12,37 +12,40 @@ import torch
 from torch import Tensor, nn
 
 from common.checkpoints import load_checkpoint
-from common.config import Config
+from common.config import Config, PredictConfig
 from common.data.mapped import open_picture
+from common.data.sizes import Sizes
 from common.environment import device as find_device
-from common.errors import KitError, did_you_mean
-from common.inference.boxes import VIEWS
-from common.inference.predict import load_model
+from common.errors import KitError
+from common.inference.budget import PASS, READ, Budget
+from common.inference.outcome import Outcome, predicting
+from common.inference.predict import load_model, look, options_of, refuse_nothing
 from common.inference.tiles import predict_tiled
+from common.inference.views import Pass, passes_of
 from common.keys import IMAGE, IMAGE_ID, MASK_LOGITS, PATH
 from common.models.segmenter import MULTIPLE, THRESHOLD, make_segmenter, mask_probabilities
 
+Network = tuple["Views", Config]
+
 
 class Views(nn.Module):
-    """A model whose logits are the mean over turned and mirrored views of square pictures.
+    """A model whose logits are the mean over several passes over pictures.
 
     Args:
         model: dict in, dict out.
-        views: names in `inference.boxes.VIEWS`.
+        passes: the first `granted` of them are made, at first all.
     """
 
-    def __init__(self, model: nn.Module, views: Sequence[str]) -> None:
+    def __init__(self, model: nn.Module, passes: Sequence[Pass]) -> None:
         super().__init__()
-        for name in views:
-            if name not in VIEWS:
-                raise KitError(f"expected a view, got '{name}'; {did_you_mean(name, VIEWS)}")
-        self.model, self.views = model, [VIEWS[name] for name in views]
+        self.model, self.passes, self.granted = model, list(passes), len(passes)
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return MASK_LOGITS `(N, C, H, W)`."""
+        size = (batch[IMAGE].shape[-1], batch[IMAGE].shape[-2])
         logits = [
-            view.inverse_image(self.model({IMAGE: view.image(batch[IMAGE])})[MASK_LOGITS])
-            for view in self.views
+            one.inverse_image(look(self.model, {IMAGE: batch[IMAGE]}, one)[MASK_LOGITS], size)
+            for one in self.passes[: self.granted]
         ]
         return {MASK_LOGITS: sum(logits[1:], logits[0]) / len(logits)}
 
@@ -50,38 +53,73 @@ class Views(nn.Module):
 def predict_masks(
     checkpoints: Sequence[Path],
     frame: pd.DataFrame,
+    options: PredictConfig | None = None,
     num_workers: int | None = None,
-    views: Sequence[str] = ("e",),
     tile: int | None = None,
     step: int | None = None,
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield image_id and mean probability, `(H, W)` of one class or `(C, H, W)`, of each image.
 
     One at a time, for all of them seldom fit into memory; the next pictures are read meanwhile.
+    An image that cannot be read, or for which there was no time, has an empty mask of the size
+    that its header says, or else of the most common size; see `common.data.sizes`.
 
     Args:
         frame: columns image_id and path.
+        options: None = as the first checkpoint's config says; views and scales are averaged as
+            logits, checkpoints as probabilities.
         num_workers: threads that read pictures; None = as the first checkpoint was trained with.
-        views: of test-time augmentation, names in `inference.boxes.VIEWS`; a mean of logits.
         tile: pixels, a multiple of 32; None: the windows of the training, or twice as much up to
             512, for the larger a tile the smaller the share of its edges; no more than the picture.
         step: pixels from one tile to the next; see `predict_tiled`.
+
+    Raises:
+        KitError: no image can be read, or the checkpoints have other classes than one another.
     """
+    refuse_nothing(checkpoints, frame)
+    options, device = options_of(checkpoints, options), find_device()
+    passes, sizes = passes_of(options), Sizes(frame)
+    with predicting(frame) as outcome:
+        loaded = [load_model(checkpoint, make_segmenter) for checkpoint in checkpoints]
+        if len({len(config.classes) for _, config in loaded}) != 1:
+            raise KitError("expected checkpoints of the same classes; predict with each on its own")
+        networks = [(Views(model, passes).to(device).eval(), config) for model, config in loaded]
+        budget = Budget(options, len(frame), len(networks), len(passes), outcome, by_image=True)
+        workers = loaded[0][1].data.num_workers if num_workers is None else num_workers
+        for row, image in _readable(frame, workers, budget, outcome):
+            budget.lap(READ, 1)
+            if image is None:
+                found = _empty(sizes.of(row), len(loaded[0][1].classes))
+            else:
+                found = _mean(networks[: budget.models], image, budget.passes, tile, step)
+                budget.lap(PASS, budget.models * budget.passes)
+            yield str(frame[IMAGE_ID].iloc[row]), found
+            budget.advance(1)
+
+
+def _mean(
+    networks: Sequence[Network], image: np.ndarray, granted: int, tile: int | None, step: int | None
+) -> np.ndarray:
+    """Return the mean probabilities of a picture over networks, each of so many passes."""
     device = find_device()
-    loaded = [load_model(checkpoint, make_segmenter) for checkpoint in checkpoints]
-    if len({len(config.classes) for _, config in loaded}) != 1:
-        raise KitError("expected checkpoints of the same classes; predict with each on its own")
-    networks = [(Views(model, views).to(device).eval(), config) for model, config in loaded]
-    workers = loaded[0][1].data.num_workers if num_workers is None else num_workers
-    for image_id, image in _read_ahead(frame, workers):
-        total: Any = 0.0
-        for network, config in networks:
-            side, batch_size = _tiles(config, image, tile, device)
-            total += predict_tiled(
-                network, image, mask_probabilities, side, step, None, batch_size, device
-            )
-        total /= len(networks)
-        yield image_id, total
+    total: Any = 0.0
+    for network, config in networks:
+        network.granted = granted
+        side, batch_size = _tiles(config, image, tile, device)
+        total += predict_tiled(
+            network, image, mask_probabilities, side, step, None, batch_size, device
+        )
+    total /= len(networks)
+    return total
+
+
+def _empty(size: tuple[int, int], num_classes: int) -> np.ndarray:
+    """Return probabilities without a doubt of nothing: no object, or background alone."""
+    if num_classes == 1:
+        return np.zeros(size, np.float32)
+    found = np.zeros((num_classes, *size), np.float32)
+    found[0] = 1
+    return found
 
 
 def threshold_of(checkpoints: Sequence[Path]) -> float:
@@ -102,17 +140,39 @@ def _tiles(
     return side, max(config.train.batch_size * window**2 // side**2, 1)
 
 
-def _read_ahead(frame: pd.DataFrame, num_workers: int) -> Iterator[tuple[str, np.ndarray]]:
-    pairs = zip(frame[IMAGE_ID].astype(str), frame[PATH].astype(str), strict=True)
+def _readable(
+    frame: pd.DataFrame, num_workers: int, budget: Budget, outcome: Outcome
+) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Yield rows and pictures; None in place of a broken one, and of all when time is over."""
+    row = 0
+    for picture in _read_ahead(frame[PATH].astype(str).tolist(), num_workers):
+        if isinstance(picture, Exception):
+            outcome.lose(frame, row, str(picture) or type(picture).__name__)
+        yield row, None if isinstance(picture, Exception) else picture
+        row += 1
+        if not budget.goes_on():
+            break
+    for rest in range(row, len(frame)):
+        yield rest, None
+
+
+def _read_ahead(paths: Sequence[str], num_workers: int) -> Iterator[np.ndarray | Exception]:
+    """Yield each picture, or what is wrong with it."""
     if not num_workers:
-        yield from ((image_id, open_picture(path)) for image_id, path in pairs)
+        yield from map(_read, paths)
         return
-    waiting: deque[tuple[str, Future[np.ndarray]]] = deque()
+    waiting: deque[Future[np.ndarray | Exception]] = deque()
     with ThreadPoolExecutor(num_workers) as pool:
-        for image_id, path in pairs:
-            waiting.append((image_id, pool.submit(open_picture, path)))
+        for path in paths:
+            waiting.append(pool.submit(_read, path))
             if len(waiting) > num_workers:
-                first, picture = waiting.popleft()
-                yield first, picture.result()
-        for first, picture in waiting:
-            yield first, picture.result()
+                yield waiting.popleft().result()
+        for future in waiting:
+            yield future.result()
+
+
+def _read(path: str) -> np.ndarray | Exception:
+    try:
+        return open_picture(path)
+    except Exception as error:  # what a file can do to a decoder has no common base class
+        return error

@@ -21,6 +21,7 @@ from common.callbacks.schedule import Schedule, freeze_then, make_shape
 from common.callbacks.unfreeze import Unfreeze
 from common.checkpoints import load_newest
 from common.config import Config, flatten
+from common.data.loaders import stop_workers
 from common.learners.base import Learner
 from common.learners.rehearsal import rehearse
 from common.learners.trouble import fit_through, take_batch_size
@@ -130,6 +131,8 @@ def _fit(
             _sum_up(learner, run, saver, logger, status)
         finally:
             unlock_run(run.folder)
+            for loader in (learner.dls.train, learner.dls.valid):
+                stop_workers(loader)
     return run.summary
 
 

@@ -54,7 +54,7 @@ def read_test(data_dir: Path) -> pd.DataFrame:
     """Return image_id ("0001.jpg") and path, in the sample submission's order."""
     _expect(data_dir / TEST, (data_dir / TEST).is_dir())
     frame = read_csv(sample_submission(data_dir), [ID]).rename(columns={ID: IMAGE_ID})
-    return attach_paths(frame[[IMAGE_ID]], data_dir / TEST)
+    return attach_paths(frame[[IMAGE_ID]], data_dir / TEST, missing="warn")
 
 
 def sample_submission(data_dir: Path) -> Path:

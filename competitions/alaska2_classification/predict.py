@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.config import PredictConfig
 from common.inference.classification import predict_classes
 from common.submission.writer import write_submission
 from competitions.alaska2_classification.data import (
@@ -13,7 +14,16 @@ from competitions.alaska2_classification.data import (
 )
 
 
-def predict(checkpoints: Sequence[Path], data_dir: Path, out: Path) -> Path:
-    """Predict the test images with the mean of the checkpoints; write and validate `out`."""
-    predictions = predict_classes(checkpoints, read_test(data_dir))
+def predict(
+    checkpoints: Sequence[Path],
+    data_dir: Path,
+    out: Path,
+    options: PredictConfig | None = None,
+) -> Path:
+    """Predict the test images with the mean of the checkpoints; write and validate `out`.
+
+    Args:
+        options: None = as the first checkpoint's config says.
+    """
+    predictions = predict_classes(checkpoints, read_test(data_dir), options)
     return write_submission(to_submission(predictions), out, sample_submission(data_dir), RULES)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from common.config import Config
 from common.data.files import find_files, some
+from common.data.sizes import image_sizes
 from common.errors import KitError
 from common.keys import FOLD, GROUP, IMAGE_ID, MASK, PATH
 from common.submission.masks import check_mask_zip
@@ -58,6 +58,7 @@ def check_submission(file: Path, data_dir: Path) -> list[Finding]:
     return check_mask_zip(file, image_sizes(read_test(data_dir)))
 
 
+<<<<<<< HEAD
 def image_sizes(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
     """Return height and width of each image by its id, from the files' headers."""
     return {name: _size(path) for name, path in zip(frame[IMAGE_ID], frame[PATH], strict=True)}
@@ -71,6 +72,8 @@ def hidden_ids(ids: Sequence[str], count: int) -> list[str]:
     return [f"{city}{number}{SUFFIX}" for city, number in pairs[:count]]
 
 
+=======
+>>>>>>> main
 def official_folds(numbers: np.ndarray, n_folds: int) -> np.ndarray:
     """Return the fold that validates on each image, `(N,)` int64.
 
@@ -120,12 +123,3 @@ def _parse(files: Mapping[str, Path]) -> pd.DataFrame:
     frame[CITY] = [match["city"] for match in matches]
     frame[NUMBER] = [int(match["number"]) for match in matches]
     return frame.sort_values([CITY, NUMBER], ignore_index=True)
-
-
-def _size(path: str) -> tuple[int, int]:
-    """Return height and width; the header of a TIFF may lie at its end, hence no first bytes."""
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, SyntaxError) as error:
-        raise KitError(f"expected an image at '{path}', got: {error}; fetch it again") from None

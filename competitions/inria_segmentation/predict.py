@@ -3,14 +3,25 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.config import PredictConfig
+from common.data.sizes import image_sizes
 from common.inference.segmentation import predict_masks, threshold_of
 from common.submission.masks import write_mask_zip
-from competitions.inria_segmentation.data import image_sizes, read_test
+from competitions.inria_segmentation.data import read_test
 
 
-def predict(checkpoints: Sequence[Path], data_dir: Path, out: Path) -> Path:
-    """Predict the test images with the mean of the checkpoints; write and validate the zip."""
+def predict(
+    checkpoints: Sequence[Path],
+    data_dir: Path,
+    out: Path,
+    options: PredictConfig | None = None,
+) -> Path:
+    """Predict the test images with the mean of the checkpoints; write and validate the zip.
+
+    Args:
+        options: None = as the first checkpoint's config says.
+    """
     frame, threshold = read_test(data_dir), threshold_of(checkpoints)
-    probabilities = predict_masks(checkpoints, frame)
+    probabilities = predict_masks(checkpoints, frame, options)
     masks = ((image_id, found >= threshold) for image_id, found in probabilities)
     return write_mask_zip(masks, out, image_sizes(frame))

@@ -57,7 +57,7 @@ def read_test(data_dir: Path) -> pd.DataFrame:
     """Return image_id and path, in the sample submission's order."""
     _expect(data_dir / TEST, (data_dir / TEST).is_dir())
     frame = read_csv(sample_submission(data_dir), [IMAGE_ID])
-    return attach_paths(frame[[IMAGE_ID]], data_dir / TEST)
+    return attach_paths(frame[[IMAGE_ID]], data_dir / TEST, missing="warn")
 
 
 def sample_submission(data_dir: Path) -> Path:

@@ -242,9 +242,14 @@ def test_what_is_missing_is_named_with_the_way_to_get_it(copy: Path, name: str) 
         data.read_train(copy, FOUR) if name in data.CLASSES else data.read_test(copy)
 
 
-def test_a_sample_row_without_a_file_is_named(copy: Path) -> None:
+def test_a_sample_row_without_a_file_is_named_and_stays(copy: Path) -> None:
     (copy / "Test" / "0002.jpg").unlink()
-    with pytest.raises(KitError, match=r"1 of 20 rows have none: '0002\.jpg'"):
+    with pytest.warns(UserWarning, match=r"1 of 20 rows have none: '0002\.jpg'"):
+        frame = data.read_test(copy)
+    assert frame["path"].iloc[1] == str(copy / "Test" / "0002.jpg")
+    for path in (copy / "Test").iterdir():
+        path.rename(path.with_suffix(".txt"))
+    with pytest.raises(KitError, match="20 of 20 rows have none"):
         data.read_test(copy)
 
 

@@ -216,7 +216,13 @@ def test_a_name_that_is_not_a_city_and_a_number_is_refused(small: Path, name: st
         data.read_test(small)
 
 
-def test_a_broken_test_image_is_named_when_a_zip_is_checked(small: Path, tmp_path: Path) -> None:
+def test_a_broken_test_image_is_one_of_the_usual_size(small: Path, tmp_path: Path) -> None:
     (small / data.TEST / "austin1.tif").write_bytes(b"not an image")
-    with pytest.raises(KitError, match=r"expected an image at '.*austin1\.tif', got"):
-        data.check_submission(tmp_path / "any.zip", small)
+    for name in ("austin1.tif", "tyrol-w12.tif"):
+        write_mask_tiff(tmp_path / "masks" / name, np.eye(3, 4, dtype=bool))
+    made = zip_masks(tmp_path / "masks", tmp_path / "a.zip")
+    with pytest.warns(UserWarning, match=r"austin1\.tif' is taken for one of 4 x 3.*got something"):
+        assert not data.check_submission(made, small)
+    (small / data.TEST / "tyrol-w12.tif").write_bytes(b"")
+    with pytest.raises(KitError, match="got 2 of 2 broken"):
+        data.check_submission(made, small)

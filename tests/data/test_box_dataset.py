@@ -249,7 +249,7 @@ def test_prediction_needs_no_boxes_and_knows_the_files_size(drawn) -> None:
     with pytest.raises(KitError, match="labelled=False"):
         BoxDataset(frame, 1)
     config = Config(competition="x", classes=("a",), metric="m", data=DataConfig(img_size=32))
-    batch = next(iter(predict_box_loader(frame, config, 0)))
+    (batch,) = next(iter(predict_box_loader(frame, config, 0))).parts
     assert BOXES not in batch
     assert batch[SIZE].tolist() == drawn[["height", "width"]].to_numpy().tolist()
 

@@ -1,4 +1,5 @@
 import random
+from multiprocessing import active_children
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
 from common.data.dataset import ImageDataset
-from common.data.loaders import EpochSampler, collate, make_loader, set_epoch
+from common.data.loaders import EpochSampler, collate, make_loader, set_epoch, stop_workers
 from common.data.transforms import train_transforms
 from common.errors import KitError
 
@@ -147,3 +148,14 @@ def test_loaders_made_elsewhere_are_told_as_far_as_they_listen():
 def test_fewer_samples_than_one_full_batch_are_refused(frame):
     with pytest.raises(KitError, match="one batch of 64, got 10 samples"):
         loader(frame, batch_size=64, drop_last=True)
+
+
+def test_workers_end_when_they_are_told_to_and_can_begin_anew(frame):
+    before, made = set(active_children()), loader(frame, num_workers=2)
+    first = pictures(made, 0)
+    assert set(active_children()) - before
+    stop_workers(made)
+    assert not set(active_children()) - before
+    assert pictures(made, 0) == first
+    stop_workers(made)
+    stop_workers(loader(frame))  # which has none

@@ -1,18 +1,13 @@
-"""Views turn back exactly, fusing agrees with what it should leave alone, classes stay apart."""
+"""Fusing agrees with what it should leave alone, classes stay apart."""
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from common.data.transforms import TO_CV2
 from common.errors import KitError
 from common.inference.boxes import (
-    VIEWS,
-    detect_views,
-    flip_boxes,
     fuse,
     non_maximum_suppression,
     relative_to_xyxy,
@@ -20,8 +15,6 @@ from common.inference.boxes import (
 )
 from common.keys import BOXES, LABELS, SCORES
 
-views = st.sampled_from(sorted(VIEWS))
-sides = st.integers(1, 9)
 # Multiples of 1/64 pixel up to 1024, which floats add and subtract exactly.
 boxes_in_64ths = hnp.arrays(
     st.sampled_from([np.float32, np.float64]),
@@ -45,79 +38,6 @@ def draw(count: int, seed: int, side: int = 100, classes: int = 2) -> dict:
 def by_score(prediction: dict) -> dict:
     order = np.argsort(-prediction[SCORES], kind="stable")
     return {name: column[order] for name, column in prediction.items()}
-
-
-@given(views, boxes_in_64ths, st.integers(1, 1024), st.integers(1, 1024))
-def test_boxes_turn_back_exactly(name: str, boxes: np.ndarray, width: int, height: int) -> None:
-    view = VIEWS[name]
-    turned = view.boxes(boxes, (width, height))
-    np.testing.assert_array_equal(view.inverse_boxes(turned, (width, height)), boxes)
-    assert turned.dtype == boxes.dtype
-    np.testing.assert_array_equal(
-        flip_boxes(flip_boxes(boxes, (width, height), True, True), (width, height), True, True),
-        boxes,
-    )
-
-
-@given(views, sides, sides)
-def test_images_turn_back_exactly_and_as_albumentations_turns_them(name, width, height) -> None:
-    images = torch.arange(2 * 3 * height * width).reshape(2, 3, height, width)
-    turned = VIEWS[name].image(images)
-    assert VIEWS[name].size((width, height)) == (turned.shape[-1], turned.shape[-2])
-    assert torch.equal(VIEWS[name].inverse_image(turned), images)
-    first = images[0].permute(1, 2, 0).numpy().astype(np.uint8)
-    np.testing.assert_array_equal(turned[0].permute(1, 2, 0).numpy(), TO_CV2[name](first))
-
-
-def test_the_views_are_eight_and_closed() -> None:
-    image = torch.arange(9).reshape(3, 3)
-    shown = {tuple(view.image(image).flatten().tolist()) for view in VIEWS.values()}
-    twice = {
-        tuple(second.image(first.image(image)).flatten().tolist())
-        for first in VIEWS.values()
-        for second in VIEWS.values()
-    }
-    assert len(shown) == 8
-    assert twice == shown
-
-
-@settings(max_examples=60, deadline=None)
-@given(views, st.integers(4, 12), st.integers(4, 12), st.data())
-def test_a_box_follows_its_pixels(name: str, width: int, height: int, data) -> None:
-    x1, y1 = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
-    x2, y2 = data.draw(st.integers(x1 + 1, width)), data.draw(st.integers(y1 + 1, height))
-    image = torch.zeros(height, width)
-    image[y1:y2, x1:x2] = 1
-    (turned,) = VIEWS[name].boxes([[x1, y1, x2, y2]], (width, height)).astype(int)
-    seen = VIEWS[name].image(image)
-    assert seen[turned[1] : turned[3], turned[0] : turned[2]].sum() == seen.sum() == image.sum()
-
-
-def brightest(images: torch.Tensor) -> list[dict]:
-    """A detector of the white rectangle."""
-    found = []
-    for image in images:
-        rows, columns = np.nonzero(image[0].numpy())
-        box = [[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]]
-        found.append({BOXES: np.array(box, float), SCORES: np.ones(1), LABELS: np.ones(1, int)})
-    return found
-
-
-def test_a_detector_finds_the_same_in_every_view() -> None:
-    images = torch.zeros(2, 3, 40, 60)
-    images[0, :, 5:12, 30:50] = 255
-    images[1, :, 20:22, 1:9] = 255
-    found = detect_views(brightest, images)
-    assert [len(views) for views in found] == [8, 8]
-    for views, box in zip(found, ([30, 5, 50, 12], [1, 20, 9, 22]), strict=True):
-        for prediction in views:
-            np.testing.assert_array_equal(prediction[BOXES], [box])
-        fused = fuse(views, (60, 40))
-        np.testing.assert_allclose(fused[BOXES], [box], atol=1e-4)
-        np.testing.assert_allclose(fused[SCORES], [1], atol=1e-6)
-        assert fused[LABELS].tolist() == [1]
-    with pytest.raises(KitError, match="did you mean 'r180'"):
-        detect_views(brightest, images, ["r18"])
 
 
 @given(boxes_in_64ths)

@@ -9,12 +9,13 @@ import torch
 from PIL import Image
 
 from common.checkpoints import load_checkpoint, save_checkpoint
-from common.config import Config, DataConfig, ModelConfig, TrainConfig
+from common.config import Config, DataConfig, ModelConfig, PredictConfig, TrainConfig
 from common.data.build_boxes import predict_box_loader
 from common.errors import KitError
 from common.inference import detection
-from common.inference.boxes import VIEWS, fuse
+from common.inference.boxes import fuse
 from common.inference.detection import confidence_of, predict_boxes
+from common.inference.views import TTA
 from common.keys import BOXES, IMAGE, IMAGE_ID, LABELS, SCORES
 from common.models.detector import make_detector
 
@@ -75,13 +76,13 @@ def finder(monkeypatch):
     monkeypatch.setattr(torch.nn.Module, "load_state_dict", lambda self, weights: None)
 
 
-@pytest.mark.parametrize("views", [("e",), ("r90",), tuple(VIEWS)])
+@pytest.mark.parametrize("tta", TTA)
 @pytest.mark.parametrize("img_sizes", [(64,), (64, 128)])
 def test_a_right_detector_is_right_in_pixels_of_the_file(
-    drawn, tmp_path, finder, views, img_sizes
+    drawn, tmp_path, finder, tta, img_sizes
 ) -> None:
     checkpoints = [write_checkpoint(tmp_path / f"{s}.pt", img_size=s) for s in img_sizes]
-    found = predict_boxes(checkpoints, drawn, views=views)
+    found = predict_boxes(checkpoints, drawn, PredictConfig(tta=tta))
     assert found.image_id.tolist() == drawn.image_id.tolist()
     for prediction, truth in zip(found.to_dict("records"), drawn.truth, strict=True):
         assert prediction[BOXES].shape == (1, 4)
@@ -99,7 +100,7 @@ def test_one_view_of_one_checkpoint_is_the_model_itself(drawn, tmp_path) -> None
     found = iter(predict_boxes([path], drawn, num_workers=0).to_dict("records"))
     for batch in predict_box_loader(drawn, config):
         with torch.inference_mode():
-            outputs = model.eval()(batch)
+            outputs = model.eval()(batch.parts[0])
         for boxes, scores in zip(outputs[BOXES], outputs[SCORES], strict=True):
             prediction = next(found)
             width, height = SIZES[int(prediction[IMAGE_ID][1:])]

@@ -1,66 +1,85 @@
-"""Rehearsals in this process: one fresh environment for all, with and without namespaces."""
+"""A competition of one's own with a trained run, and wheels without a package index."""
 
+import base64
+import zipfile
+from importlib import metadata
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from common.kernels_folder import kernels
 
-from .rehearsals import KERNEL, NAME, write_data, write_packed
-
-stage, sandbox = kernels("stage"), kernels("sandbox")
-
-
-@pytest.fixture(scope="session")
-def environment(tmp_path_factory):
-    fresh = kernels("fresh_environment")
-    folder = tmp_path_factory.mktemp("python") / "fresh"
-    return fresh.make_environment(folder, fresh.choose_interpreter(), [])
-
-
-@pytest.fixture(scope="session")
-def able():
-    return sandbox.Abilities.probe()
-
-
-@pytest.fixture(params=["namespaces", "none"])
-def doors(request, monkeypatch, able):
-    """What the system allows: what this one does, or nothing."""
-    if request.param == "none":
-        able = sandbox.Abilities(network=False, mounts=False, memory=able.memory)
-    elif not (able.network and able.mounts):
-        pytest.skip("this system has no namespaces")
-    monkeypatch.setattr(stage.Abilities, "probe", lambda: able)
-    return request.param
+COLOURS = ("blue", "green", "red")
+FAST = (
+    *("model.name=test_resnet", "model.weights=none", "data.img_size=32", "data.num_workers=0"),
+    *("data.n_folds=3", "train.epochs=1", "train.batch_size=8"),
+    *("log.loggers=local", "log.looks=none"),
+)
 
 
 @pytest.fixture
-def seen(tmp_path, monkeypatch, environment):
-    """Return a function that rehearses a kernel and gives what was seen."""
-    monkeypatch.setattr(stage, "make_environment", lambda *_: environment)
-
-    def run(
-        script: str = KERNEL,
-        hidden: int = 0,
-        name: str = NAME,
-        data: Path | None = None,
-        **limits: float,
-    ):
-        packed = write_packed(tmp_path / "packed", script, name, **limits)
-        kernel = kernels("packed_kernel").PackedKernel.read(packed, name)
-        data = data or write_data(tmp_path / "data")
-        (tmp_path / "place").mkdir()
-        return stage.run_both(kernel, data, tmp_path / "place", hidden)
-
-    return run
+def data(colours, tmp_path) -> Path:
+    """The colours as a competition gives them: csv of id and label, a sample submission."""
+    folder = tmp_path / "data" / "colours"
+    for part in ("train", "test"):
+        (folder / part).mkdir(parents=True)
+    train, test = colours[colours.fold != 0], colours[colours.fold == 0]
+    for part, frame in (("train", train), ("test", test)):
+        for row in frame.itertuples():
+            (folder / part / row.image_id).write_bytes(Path(row.path).read_bytes())
+    labels = [COLOURS[label] for label in train.label]
+    pd.DataFrame({"image": train.image_id, "colour": labels}).to_csv(
+        folder / "train.csv", index=False
+    )
+    pd.DataFrame({"image": test.image_id, "colour": "blue"}).to_csv(
+        folder / "sample_submission.csv", index=False
+    )
+    return folder
 
 
 @pytest.fixture
-def answers(seen):
-    """Return a function that rehearses a kernel and gives status and reason by answer."""
+def trained(kit, data):
+    """Return the command line, after `kit new` and `kit train` of the colours."""
+    code, text = kit("new", "colours", "--data", data)
+    assert code == 0, text
+    code, text = kit("train", "colours", "--data", data, *FAST)
+    assert code == 0, text
+    return kit
 
-    def run(*arguments, **limits):
-        rows = kernels("verdict").judge(seen(*arguments, **limits))
-        return {row.answer: (row.status, row.reason) for row in rows}
 
-    return run
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory) -> Path:
+    """The wheels that a kernel may need, made from what is installed here."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for pin in kernels("wheels").pinned(kernels("wheels").LIST).values():
+        make_wheel(pin, folder)
+    return folder
+
+
+def make_wheel(pin: str, folder: Path) -> Path:
+    """Zip an installed distribution under the pinned version; enough for pip to install it."""
+    name, _, version = pin.partition("==")
+    found = metadata.distribution(name)
+    stem = f"{name.replace('-', '_')}-{version}"
+    info = f"{stem}.dist-info"
+    files = [file for file in found.files or () if ".dist-info" not in str(file)]
+    files = [file for file in files if file.suffix != ".pyc" and ".." not in file.parts]
+    wheel = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for file in files:
+            archive.write(str(found.locate_file(file)), str(file))
+        archive.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        archive.writestr(
+            f"{info}/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        archive.writestr(f"{info}/RECORD", "".join(f"{file},,\n" for file in files))
+    return wheel
+
+
+def embedded(script: str) -> bytes:
+    """Return the archive within a packed script, compressed."""
+    return base64.b64decode(script.partition('CODE = """')[2].partition('"""')[0])

@@ -1,0 +1,54 @@
+"""The folder of a package: what it holds, and what is said of it."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from common.errors import KitError
+from common.kernels_folder import PACKED
+
+PARTS = ("kernel", "wheels", "checkpoints")  # one folder for each object on Kaggle
+
+
+def empty(folder: Path) -> Path:
+    """Return the folder without what was packed before; what was pushed from it is still known.
+
+    Raises:
+        KitError: it holds something else.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / PACKED).exists():
+        raise KitError(f"expected a new folder or an earlier package, got '{folder}'; name another")
+    for part in PARTS:
+        shutil.rmtree(folder / part, ignore_errors=True)
+    (folder / PACKED).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def content(folder: Path) -> list[Path]:
+    """Return the files of a package, without what describes it."""
+    return [file for part in PARTS for file in sorted((folder / part).glob("*"))]
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write values where a person can read them, too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values, indent=2))
+
+
+def report(folder: Path, packed: Mapping[str, Any], modules: int) -> None:
+    """Print what is in a package, by size."""
+    for part in PARTS:
+        files = [file for file in content(folder) if file.parent.name == part]
+        if files:
+            size = sum(file.stat().st_size for file in files) / 1e6
+            names = ", ".join(file.name for file in files if file.suffix != ".json")
+            print(f"{part:12} {size:8.2f} MB  {names}")
+    print(f"{modules} modules embedded, each imported from the package alone")
+    if packed["dirty"]:
+        print(
+            f"warning: packed with changes that are not committed: {', '.join(packed['changed'])}"
+        )
+    print(f"packed: {folder}\nnext:   kit kernel rehearse {packed['competition']}")
