@@ -20,18 +20,13 @@ class Part:
     place: str
 
 
-def data_sets(packed: Path, names: dict[str, str], skip: Sequence[str] = ()) -> list[Part]:
-    """Return the packed data sets, a part per file.
-
-    Args:
-        names: folder in `packed` -> "owner/slug".
-        skip: names of files that are left out.
-    """
+def data_sets(packed: Path, names: dict[str, str]) -> list[Part]:
+    """Return the packed data sets, a part per file; `names`: folder -> "owner/slug"."""
     return [
         Part(file.resolve(), f"datasets/{name}/{file.relative_to(packed / folder).as_posix()}")
         for folder, name in names.items()
         for file in sorted((packed / folder).rglob("*"))
-        if file.is_file() and file.name not in (*DATA_SET_FILES, *skip)
+        if file.is_file() and file.name not in DATA_SET_FILES
     ]
 
 

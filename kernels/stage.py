@@ -104,7 +104,7 @@ def prepare(kernel: PackedKernel, data: Path, place: Path) -> Stage:
         data=data,
         sandbox=sandbox,
         script=kernel.write_script(place),
-        fixed=tuple(data_sets(kernel.folder, kernel.data_sets, environment.unfit)),
+        fixed=tuple(data_sets(kernel.folder, kernel.data_sets)),
     )
 
 

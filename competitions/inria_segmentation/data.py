@@ -58,12 +58,6 @@ def check_submission(file: Path, data_dir: Path) -> list[Finding]:
     return check_mask_zip(file, image_sizes(read_test(data_dir)))
 
 
-<<<<<<< HEAD
-def image_sizes(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
-    """Return height and width of each image by its id, from the files' headers."""
-    return {name: _size(path) for name, path in zip(frame[IMAGE_ID], frame[PATH], strict=True)}
-
-
 def hidden_ids(ids: Sequence[str], count: int) -> list[str]:
     """Return names of cities that are not among `ids`, for a rehearsal's hidden test set."""
     cities = dict.fromkeys(match[CITY] for name in ids if (match := _numbered(name)))
@@ -72,8 +66,6 @@ def hidden_ids(ids: Sequence[str], count: int) -> list[str]:
     return [f"{city}{number}{SUFFIX}" for city, number in pairs[:count]]
 
 
-=======
->>>>>>> main
 def official_folds(numbers: np.ndarray, n_folds: int) -> np.ndarray:
     """Return the fold that validates on each image, `(N,)` int64.
 

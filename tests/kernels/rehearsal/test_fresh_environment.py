@@ -92,7 +92,7 @@ def test_a_wheel_of_another_python_is_named_and_replaced(kit, tmp_path):
     (packed / "wheels").mkdir()
     wheel = "simplejpeg-1.9.0-cp39-cp39-manylinux_2_28_x86_64.whl"
     (packed / "wheels" / wheel).write_bytes(b"")
-    look = f"assert not list(INPUT.rglob('{wheel}')); import simplejpeg"
+    look = "import simplejpeg"
     (packed / "kernel" / "predict.py").write_text(plant("at_start", look))
     code, text = kit("kernel", "rehearse", NAME, "--packed", packed, "--data", data)
     assert f"NOT CHECKED: {wheel} is not for this Python" in text
