@@ -87,25 +87,20 @@ class Sandbox:
         return self._outcome(place, watch, sorted({path for path, _, _ in changed}))
 
     def _order(self, place: Path, script: str, parts: Sequence[Part]) -> Path:
-        """Write what sandbox_entry.py is to do, and what its guard is to look at."""
-        mounted, source = self.abilities.mounts, place / "src"
-        inputs, working = place / "input", place / "working"
-        if mounted:
-            binds = [(str(inputs), INPUT, True), (str(working), WORKING, False)]
-            binds += [(str(source), SOURCE, True), *place_for_mounts(inputs, parts, INPUT)]
+        """Lay out the inputs, and write what sandbox_entry.py is to do."""
+        inputs, working, source = (place / part for part in ("input", "working", "src"))
+        binds: list[tuple[str, str, bool]] = []
+        if self.abilities.mounts:
+            binds = [(str(place), str(place), False), (str(inputs), INPUT, True)]
+            binds += [(str(working), WORKING, False), (str(source), SOURCE, True)]
+            binds += place_for_mounts(inputs, parts, INPUT)
             inputs, working, source = Path(INPUT), Path(WORKING), Path(SOURCE)
         else:
-            binds = []
             place_for_links(inputs, parts)
-        own_network = self.abilities.network and not self.limits.internet
-        refuse = not self.abilities.network and not self.limits.internet
-        guarded = [inputs, *(part.source.resolve() for part in parts)]
-        lines = [place / "notes", "refuse" if refuse else "note", *guarded]
-        guard = self.environment.site / f"{GUARD}.txt"
-        guard.write_text("\n".join(map(str, lines)) + "\n")
+        self._instruct_guard(place / "notes", [inputs, *(part.source for part in parts)])
         order = {
-            "network": own_network,
-            "mounts": mounted,
+            "network": self.abilities.network and not self.limits.internet,
+            "mounts": self.abilities.mounts,
             "root": str(place / "root"),
             "binds": binds,
             "command": [str(self.environment.python), str(source / script)],
@@ -115,6 +110,13 @@ class Sandbox:
         }
         (place / "order.json").write_text(json.dumps(order))
         return place / "order.json"
+
+    def _instruct_guard(self, notes: Path, folders: Sequence[Path]) -> None:
+        """Tell every Python of the environment what to look at, see sandbox_guard.py."""
+        refuse = not self.abilities.network and not self.limits.internet
+        lines = [notes, "refuse" if refuse else "note", *folders]
+        order = self.environment.site / f"{GUARD}.txt"
+        order.write_text("\n".join(map(str, lines)) + "\n")
 
     def _variables(self, place: Path, inputs: Path, working: Path) -> dict[str, str]:
         programs = [str(self.environment.python.parent), "/usr/local/bin", "/usr/bin", "/bin"]
