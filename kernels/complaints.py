@@ -31,6 +31,7 @@ class Rehearsal:
     abilities: Abilities
     submission: str
     hindrance: str = ""  # why no hidden test set could be made
+    untried: int = 0  # wheels that are not for this Python
 
 
 def foreseen(answer: str, found: Estimate, limits: Limits) -> str:

@@ -128,7 +128,7 @@ def _make_venv(folder: Path, python: Path, pip: bool) -> None:
 
 def _link_packages(source: Path, site: Path, left_out: set[str]) -> None:
     hidden = {"__pycache__", *_entries(source, left_out)}
-    for entry in source.iterdir():
+    for entry in source.resolve().iterdir():
         place = site / entry.name
         if entry.name not in hidden and not place.exists():
             place.symlink_to(entry)

@@ -1,5 +1,6 @@
 """The stage of a rehearsal: what is prepared once, and the runs made on it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -65,7 +66,8 @@ class Stage:
     ) -> Rehearsal:
         """Return all that there is to judge by."""
         able, limits = self.sandbox.abilities, self.sandbox.limits
-        return Rehearsal(trials, found, limits, able, self.submission, hindrance)
+        untried = len(self.sandbox.environment.unfit)
+        return Rehearsal(trials, found, limits, able, self.submission, hindrance, untried)
 
 
 def run_both(kernel: PackedKernel, data: Path, place: Path, hidden: int) -> Rehearsal:
@@ -123,13 +125,22 @@ def _head(
         f"kernel:  {kernel.script}",
         f"python:  {environment.says} ({kind})",
         f"limits:  {duration(limits.seconds)}, {granted}",
+        f"machine: {_machine(kernel.config.kernel)}",
         f"sandbox: {_doors(able, limits)}",
         *(
-            f"NOT CHECKED: {wheel} is not for this Python, whose own package was used"
+            f"NOT TRIED: {' '.join(wheel.split('-')[:3])}, whose wheel is for another Python; "
+            "this one's own package was used"
             for wheel in environment.unfit
         ),
         "",
     ]
+
+
+def _machine(config: KernelConfig) -> str:
+    """Return what the times were taken on, as far as it is not what Kaggle has."""
+    gpu = Path("/dev/nvidia0").exists()
+    lacking = "; the kernel asks for a GPU, and will be quicker there" if config.gpu else ""
+    return f"{os.cpu_count()} CPUs, " + ("a GPU" if gpu else f"no GPU{lacking}")
 
 
 def _doors(able: Abilities, limits: Limits) -> str:

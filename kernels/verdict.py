@@ -27,7 +27,7 @@ def judge(seen: Rehearsal) -> list[Row]:
     (memory, told), network, inputs = _memory_taken(seen), _network(seen), _inputs(seen)
     return [
         _row(why.TIMEOUT, seen, why.timeout, _time_taken(seen), known),
-        _row(why.EXCEPTION, seen, why.exception, "ended with exit code 0", ended),
+        _row(why.EXCEPTION, seen, why.exception, _ended_so(seen), ended),
         _row(why.MEMORY, seen, why.memory, memory, told),
         _row(why.DISK, seen, why.disk, _disk_taken(seen), known),
         _row(why.NOT_FOUND, seen, why.not_found, sent, _all(seen, _ended_well)),
@@ -84,6 +84,11 @@ def _memory_taken(seen: Rehearsal) -> tuple[str, bool]:
 def _disk_taken(seen: Rehearsal) -> str:
     used = seen.estimate.working_gb if seen.estimate else 0
     return f"{size(used)} of {seen.limits.working_gb:g} GB in the working folder"
+
+
+def _ended_so(seen: Rehearsal) -> str:
+    wheels = f"; not tried: {seen.untried} of its wheels, see above" if seen.untried else ""
+    return f"ended with exit code 0{wheels}"
 
 
 def _network(seen: Rehearsal) -> str:
