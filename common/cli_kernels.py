@@ -48,7 +48,7 @@ def pack(
     """Write the kernel, its code embedded, and the data sets of wheels and checkpoints."""
     from common.kernels_folder import kernels
 
-    packer, chosen = kernels("pack"), overrides or []
+    packer, chosen = kernels("packing.pack"), overrides or []
     if train:
         packer.pack_training(
             competition, chosen, experiment, fold, owner, notebook, wheels, packed, runs
@@ -75,7 +75,7 @@ def rehearse(
     """
     from common.kernels_folder import kernels
 
-    kernels("rehearse").rehearse(competition, packed, data, runs, hidden)
+    kernels("rehearsal.rehearse").rehearse(competition, packed, data, runs, hidden)
 
 
 @kernel.command()
@@ -93,7 +93,7 @@ def push(
     """
     from common.kernels_folder import kernels
 
-    kernels("push").push(competition, packed, train, dry_run, wait, runs)
+    kernels("service.push").push(competition, packed, train, dry_run, wait, runs)
 
 
 def submit(
@@ -118,7 +118,7 @@ def submit(
     """
     from common.kernels_folder import kernels
 
-    kernels("submit").submit(
+    kernels("service.submit").submit(
         competition, file, version, message, run or [], packed, data, runs, dry_run, wait
     )
 
@@ -127,4 +127,4 @@ def download(competition: Name, data: DataDir = None, dry_run: DryRun = False) -
     """Fetch and unpack the competition's data; goes on where it was interrupted."""
     from common.kernels_folder import kernels
 
-    kernels("download").download(competition, data, dry_run)
+    kernels("service.download").download(competition, data, dry_run)

@@ -19,6 +19,7 @@ from common.environment import data_dir, runs_dir
 from common.errors import KitError
 from common.keys import FOLD
 from common.runs import Run
+from common.submission.rules import Finding as SubmissionFinding
 
 PREVIEW, PAIRS, TABLE = "preview.jpg", "duplicates.jpg", "duplicates.csv"
 SHOWN_CLASSES = 12  # rows of the table of classes
@@ -137,15 +138,7 @@ def _class_lines(counts: pd.DataFrame) -> list[str]:
 
 def check_submission_file(name: str, given: Path | None, file: Path) -> None:
     """Print every finding; an error among them is an error of the command."""
-    from common.submission.validator import check_submission
-
-    competition = Competition.find(name)
-    data = competition.module("data")
-    place = data_dir(name, given)
-    if own := getattr(data, "check_submission", None):  # where it is no csv
-        findings = own(file, place)
-    else:
-        findings = check_submission(file, data.sample_submission(place), data.RULES)
+    findings = submission_findings(name, data_dir(name, given), file)
     for finding in findings:
         print(finding)
     errors = sum(finding.severity == "error" for finding in findings)
@@ -154,3 +147,17 @@ def check_submission_file(name: str, given: Path | None, file: Path) -> None:
             f"expected a valid submission in '{file}', got {errors} errors, listed above"
         )
     print(f"{file}: valid")
+
+
+def submission_findings(name: str, place: Path, file: Path) -> list[SubmissionFinding]:
+    """Return all that is wrong with a submission by the competition's rules; empty means valid.
+
+    Args:
+        place: the data that it was predicted for.
+    """
+    from common.submission.validator import check_submission
+
+    data = Competition.find(name).module("data")
+    if own := getattr(data, "check_submission", None):  # where it is no csv
+        return list(own(file, place))
+    return check_submission(file, data.sample_submission(place), data.RULES)

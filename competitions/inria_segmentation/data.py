@@ -1,7 +1,7 @@
 """Files to frames and back: the only place that knows the competition's layout."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,14 @@ def read_test(data_dir: Path) -> pd.DataFrame:
 def check_submission(file: Path, data_dir: Path) -> list[Finding]:
     """Return all that is wrong with a zip of masks; an empty list means valid."""
     return check_mask_zip(file, image_sizes(read_test(data_dir)))
+
+
+def hidden_ids(ids: Sequence[str], count: int) -> list[str]:
+    """Return names of cities that are not among `ids`, for a rehearsal's hidden test set."""
+    cities = dict.fromkeys(match[CITY] for name in ids if (match := _numbered(name)))
+    new = [f"{city}-{'new-' * again}hidden" for again in range(count) for city in cities]
+    pairs = [(city, number) for city in new for number in range(1, LAST + 1)]
+    return [f"{city}{number}{SUFFIX}" for city, number in pairs[:count]]
 
 
 def official_folds(numbers: np.ndarray, n_folds: int) -> np.ndarray:

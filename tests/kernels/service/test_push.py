@@ -140,7 +140,7 @@ def test_an_interrupt_says_how_to_follow_it_again(kit, kaggle, packed, monkeypat
         if "GetKernelSessionStatus" in kaggle.names():
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(kernels("watch").time, "sleep", sleep)
+    monkeypatch.setattr(kernels("service.watch").time, "sleep", sleep)
     code, text = kit(*PUSH)
     assert code == 130
     assert f"me/kernel goes on; follow it again by: kit kernel push {NAME}" in text

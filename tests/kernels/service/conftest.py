@@ -9,7 +9,7 @@ import pytest
 from common.kernels_folder import kernels
 from common.runs import Run
 
-from ..loggers.conftest import WandbRun
+from ...loggers.conftest import WandbRun
 from .service_stub import serve
 from .things import KEY, NAME, write_packed
 
@@ -20,7 +20,7 @@ def waits(monkeypatch) -> list[float]:
     slept: list[float] = []
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=slept.append)
     for module in ("asking", "fetch", "watch", "push"):
-        monkeypatch.setattr(kernels(module), "time", clock)
+        monkeypatch.setattr(kernels(f"service.{module}"), "time", clock)
     return slept
 
 

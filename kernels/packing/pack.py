@@ -20,8 +20,8 @@ from .light import write_light
 from .metadata import SUFFIX, dataset_metadata, find_owner, kernel_metadata, name_slug, notebook
 from .wheels import PYTHON, fetch_wheels, lacking
 
-ROOT = Path(__file__).parents[1]
-SCRIPTS = Path(__file__).with_name("scripts")
+ROOT = Path(__file__).parents[2]
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 MOST_CODE = 1_000_000  # bytes of a kernel's source that Kaggle takes
 PREDICT, TRAIN = "predict", "train"
 ENTRIES = {

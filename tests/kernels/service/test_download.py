@@ -29,7 +29,7 @@ def zipped(files, method=zipfile.ZIP_DEFLATED) -> bytes:
 def offer(kaggle, monkeypatch):
     """Return a function that offers an archive, behind the redirect that Kaggle answers with."""
 
-    monkeypatch.setattr(kernels("fetch"), "CHUNK", 1000)
+    monkeypatch.setattr(kernels("service.fetch"), "CHUNK", 1000)
 
     def offered(files, **more) -> bytes:
         kaggle.says(DownloadDataFiles=RedirectTo("/download/all.zip"))
@@ -183,7 +183,7 @@ def test_a_damaged_archive_is_told_and_fetched_again(kit, kaggle, offer, place):
 @pytest.mark.parametrize("free", ["none", "enough for the archive"])
 def test_a_disk_that_is_too_small_is_told_first(kit, kaggle, offer, place, monkeypatch, free):
     zeros = {"zeros.csv": bytes(3_000_000)}
-    size, spare = len(offer(zeros)), kernels("unpack").SPARE
+    size, spare = len(offer(zeros)), kernels("service.unpack").SPARE
     space = 0 if free == "none" else 2 * size + spare
     usage = namedtuple("usage", "total used free")(1, 1, space)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)

@@ -15,7 +15,7 @@ from common.kernels_folder import FOLDER, kernels
 from .service_stub import Dropped, No, saved
 from .things import KEY, NAME, SLUG, push_answers
 
-PYTHONPATH = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+PYTHONPATH = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
 PUSH, DOWNLOAD = ("kernel", "push", NAME), ("download", NAME)
 SUBMIT = ("submit", NAME)
 PAGE = f"https://www.kaggle.com/competitions/{SLUG}"
@@ -190,7 +190,7 @@ def test_one_file_imports_the_package():
 
 
 def test_the_log_is_read_whole_torn_or_plain():
-    read = kernels("log").read_log
+    read = kernels("service.log").read_log
     assert read('[{"data": "a\\nb"},\n{"data": "c\\n"}]') == ["a", "bc"]
     assert read('[{"data": "a\\n"},\n{"data": "b\\n"}\n,{"da') == ["a", "b", ',{"da']
     assert read("plain\ntext") == ["plain", "text"]
