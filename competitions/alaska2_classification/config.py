@@ -1,6 +1,6 @@
 """ALASKA2 Image Steganalysis: is a message hidden in this JPEG?"""
 
-from common.config import Config, DataConfig, ModelConfig, TrainConfig
+from common.config import Config, DataConfig, KernelConfig, ModelConfig, TrainConfig
 from competitions.alaska2_classification.data import CLASSES
 from competitions.alaska2_classification.metric import WEIGHTED_AUC
 
@@ -21,6 +21,7 @@ BASE = Config(
     ),
     model=ModelConfig(name="tf_efficientnet_b2.ns_jft_in1k"),
     train=TrainConfig(epochs=30, batch_size=32, lr=1e-3, schedule="one_cycle", ema_decay=0.999),
+    kernel=KernelConfig(hidden_images=5000),
 )
 
 BINARY = BASE.model_copy(update={"classes": ("Cover", "Stego")})

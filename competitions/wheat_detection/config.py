@@ -1,6 +1,6 @@
 """Global Wheat Detection: a box around every wheat head."""
 
-from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
+from common.config import Config, DataConfig, KernelConfig, LogConfig, ModelConfig, TrainConfig
 from competitions.wheat_detection.data import CLASSES, STRATUM
 
 METRICS = ()  # beside the usual ones, which are known by name
@@ -21,6 +21,7 @@ BASE = Config(
     model=ModelConfig(name="resnet50.a1_in1k", decoder="fcos"),
     train=TrainConfig(epochs=30, batch_size=16, lr=5e-4, schedule="one_cycle", ema_decay=0.999),
     log=LogConfig(rank_by="score"),  # a loss grows with the number of heads
+    kernel=KernelConfig(hidden_images=1000),  # ten are public
 )
 
 # A tiny network from random weights; two CPU minutes on the demo data.
