@@ -48,7 +48,7 @@ def pack(
     """Write the kernel, its code embedded, and the data sets of wheels and checkpoints."""
     from common.kernels_folder import kernels
 
-    packer, chosen = kernels("pack"), overrides or []
+    packer, chosen = kernels("packing.pack"), overrides or []
     if train:
         packer.pack_training(
             competition, chosen, experiment, fold, owner, notebook, wheels, packed, runs
@@ -75,7 +75,7 @@ def rehearse(
     """
     from common.kernels_folder import kernels
 
-    kernels("rehearse").rehearse(competition, packed, data, runs, hidden)
+    kernels("rehearsal.rehearse").rehearse(competition, packed, data, runs, hidden)
 
 
 @kernel.command()
@@ -87,10 +87,13 @@ def push(
     wait: Wait = True,
     runs: RunsDir = None,
 ) -> None:
-    """Upload the data sets and the kernel, follow its run and fetch its output."""
+    """Upload what changed, run the kernel, follow its run and fetch its output.
+
+    Exit code 1: the run failed.
+    """
     from common.kernels_folder import kernels
 
-    kernels("push").push(competition, packed, train, dry_run, wait, runs)
+    kernels("service.push").push(competition, packed, train, dry_run, wait, runs)
 
 
 def submit(
@@ -100,19 +103,28 @@ def submit(
     ] = None,
     version: Annotated[int, typer.Option(help="of the kernel [the one pushed last]")] = 0,
     message: Annotated[str, typer.Option("--message", "-m", help="[the runs' names]")] = "",
+    run: Annotated[
+        list[str] | None, typer.Option("--run", help="that predicted the file; its score is noted")
+    ] = None,
     packed: Packed = None,
+    data: DataDir = None,
     dry_run: DryRun = False,
     wait: Wait = True,
     runs: RunsDir = None,
 ) -> None:
-    """Submit the pushed kernel, wait for its score and note it beside the runs."""
+    """Submit the pushed kernel or a file, wait for its score and note it beside the runs.
+
+    What was submitted before is not submitted again. Exit code 1: it could not be scored.
+    """
     from common.kernels_folder import kernels
 
-    kernels("submit").submit(competition, file, version, message, packed, dry_run, wait, runs)
+    kernels("service.submit").submit(
+        competition, file, version, message, run or [], packed, data, runs, dry_run, wait
+    )
 
 
 def download(competition: Name, data: DataDir = None, dry_run: DryRun = False) -> None:
     """Fetch and unpack the competition's data; goes on where it was interrupted."""
     from common.kernels_folder import kernels
 
-    kernels("download").download(competition, data, dry_run)
+    kernels("service.download").download(competition, data, dry_run)

@@ -110,6 +110,17 @@ class Run:
         return self.folder / "label_issues.csv"
 
     @property
+    def leaderboard_file(self) -> Path:
+        """What Kaggle said of the newest submission that this run had a part in."""
+        return self.folder / "leaderboard.json"
+
+    @property
+    def leaderboard(self) -> dict[str, Any] | None:
+        """Scores (`public`, `private`), `runs` that were averaged, and which submission it was."""
+        file = self.leaderboard_file
+        return json.loads(file.read_text()) if file.exists() else None
+
+    @property
     def folds_file(self) -> Path:
         """Folds of the competition, shared by all its experiments."""
         return self.folder.parents[1] / "folds.csv"

@@ -59,9 +59,10 @@ def predict_options(checkpoint: Path, overrides: Sequence[str]) -> PredictConfig
     for key in update:
         if not key.startswith(SECTION):
             known = [SECTION + name for name in PredictConfig.model_fields]
+            meant = key if "." in key else SECTION + key
             raise KitError(
                 f"expected overrides of {SECTION}*, got '{key}': the rest is as the run was "
-                f"trained; {did_you_mean(key, known)}"
+                f"trained; {did_you_mean(meant, known)}"
             )
     if not update:
         return None

@@ -13,8 +13,10 @@ from common.runs import Run, find_runs
 
 LISTED = (
     *("name", "competition", "experiment", "fold", "status"),
-    *("metrics", "best_epoch", "seconds", "weights_sha256", "config"),
+    *("metrics", "leaderboard", "best_epoch", "seconds", "weights_sha256", "config"),
 )
+
+LEADERBOARD = {"public": "LB", "private": "LB private"}  # key -> column
 
 
 def find_run(name: str, root: Path) -> Run:
@@ -46,14 +48,27 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     differ = [n for n in names if len({str(known.get(n)) for known in settings}) > 1]
     scores = list(dict.fromkeys(name for row in rows for name in row["metrics"] or {}))
     scores.sort(key=lambda name: "loss" in name)  # the competition's own stands first
-    cells = [["run", "status", "epoch", *(n.removeprefix("valid/") for n in scores), *differ]]
+    boards = [board for board in LEADERBOARD if any(_on(row, board) for row in rows)]
+    named = [n.removeprefix("valid/") for n in scores]
+    named[1:1] = [LEADERBOARD[board] for board in boards]  # beside the competition's own
+    cells = [["run", "status", "epoch", *named, *differ]]
     for row, known in zip(rows, settings, strict=True):
-        found = row["metrics"] or {}
-        place = [row["name"], row["status"], row["best_epoch"], *(found.get(n) for n in scores)]
+        found = [(row["metrics"] or {}).get(n) for n in scores]
+        found[1:1] = [_on(row, board) for board in boards]
+        place = [row["name"], row["status"], row["best_epoch"], *found]
         cells.append([_cell(value) for value in [*place, *(known.get(n) for n in differ)]])
     widths = [max(len(line[place]) for line in cells) for place in range(len(cells[0]))]
     padded = ([c.ljust(w) for c, w in zip(line, widths, strict=True)] for line in cells)
     return ["  ".join(line).rstrip() for line in padded]
+
+
+def _on(row: Mapping[str, Any], board: str) -> str | None:
+    """Return a run's score on a leaderboard, and of how many runs it is, if not of this alone."""
+    known = row.get("leaderboard") or {}
+    if known.get(board) is None:
+        return None
+    others = f" of {len(known['runs'])}" if len(known.get("runs", ())) > 1 else ""
+    return format_value(known[board]) + others
 
 
 def _cell(value: Any) -> str:
@@ -66,7 +81,8 @@ def describe(run: Run) -> dict:
     """Return what is known of a run, also of one that never got to write its summary."""
     place = {"name": run.name, "competition": run.competition, "experiment": run.experiment}
     config = run.config.model_dump(mode="json")
-    return {**place, "fold": run.fold, "status": run.status, "config": config, **run.summary}
+    known = {"fold": run.fold, "status": run.status, "leaderboard": run.leaderboard}
+    return {**place, **known, "config": config, **run.summary}
 
 
 def print_difference(first: str, second: str, given: Path | None) -> None:

@@ -6,6 +6,7 @@ Training and validation stay strict: there, a broken image is an error.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from common.data.loaders import collate, make_loader
@@ -50,11 +51,16 @@ class Tolerant(Dataset[dict[str, Any] | Broken]):
 
 def collate_whole(samples: Sequence[dict[str, Any] | Broken]) -> Batch:
     """Return the samples that are whole, in their order, and what is wrong with the others."""
-    by_size: dict[tuple[int, ...], list[dict[str, Any]]] = {}
+    by_size: dict[torch.Size, list[dict[str, Any]]] = {}
+    broken = []
     for sample in samples:
-        if not isinstance(sample, Broken):
-            by_size.setdefault(tuple(sample[IMAGE].shape), []).append(sample)
-    broken = [sample for sample in samples if isinstance(sample, Broken)]
+        if isinstance(sample, Broken):
+            broken.append(sample)
+            continue
+        shape = sample[IMAGE].shape
+        if shape not in by_size:
+            by_size[shape] = []
+        by_size[shape].append(sample)
     return Batch([collate(alike) for alike in by_size.values()], broken)
 
 

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 
 from common import session
 from common.config import PredictConfig
-from common.inference.outcome import Outcome, last_outcome
-
-__all__ = ["FUSE", "LOAD", "PASS", "READ", "Budget", "Outcome", "last_outcome"]
+from common.inference.outcome import Outcome
 
 READ, PASS, LOAD, FUSE = "read", "pass", "load", "fuse"  # what takes time
 MEMORY = 0.95  # weight of a measurement at the next one: what was long ago counts for little
@@ -47,13 +45,15 @@ class Budget:
         self.model = self.row = 0  # where we are
         self.limit = 3600 * options.time_limit
         self._rates: dict[str, tuple[float, float]] = {}  # seconds and units, fading
-        self._fresh = {READ, PASS, FUSE}  # what is slow the first time, and says nothing
+        self._first: dict[str, tuple[float, float]] = {}  # of what was slow the first time
+        self._fresh = {READ, PASS, FUSE}  # what is slow the first time, and says little
         self._last, self._line = session.Session.now(), FIRST_LINE
-        self._began, self._over = self._last, False
+        self._began, self._over, self._batch, self._made = self._last, False, 0, 0.0
 
     def allows(self, model: int) -> bool:
         """Return whether there is time to load a model; the first one is always loaded."""
-        if 0 < model < self.models and self._is_late():
+        rates = {**self._first, **self._rates}  # a model of one batch has no other
+        if 0 < model < self.models and self._is_late(rates, loads=1):
             self.outcome.give_up(f"{self.models - model} of {self.models} models are left out")
             self.models = model
         return model < self.models
@@ -69,6 +69,7 @@ class Budget:
         now = session.Session.now()
         seconds, self._last = now - self._last, now
         self._count(kind, seconds, units)
+        self._made += units if kind == PASS else 0
 
     @contextmanager
     def aside(self, kind: str, units: float) -> Iterator[None]:
@@ -82,6 +83,7 @@ class Budget:
     def _count(self, kind: str, seconds: float, units: float) -> None:
         if kind in self._fresh:
             self._fresh.discard(kind)
+            self._first[kind] = seconds, units
             return
         before, count = self._rates.get(kind, (0.0, 0.0))
         self._rates[kind] = MEMORY * before + seconds, MEMORY * count + units
@@ -92,7 +94,7 @@ class Budget:
 
     def advance(self, rows: int) -> None:
         """Count images as done; see whether the others can be done like them, and say so."""
-        self.row += rows
+        self.row, self._batch = self.row + rows, max(self._batch, rows)
         if self._over:
             return
         for name in self.options.fallback if self.limit else ():
@@ -104,7 +106,7 @@ class Budget:
         """Return whether there is time for further images of this model; says so if not."""
         if self.model >= self.models or self.row >= self.rows:
             return False
-        if self.row and self._is_late():
+        if self.row and self._is_late(self._rates):
             what = f"model {self.model + 1}" if self.model else "any model: they get the fallback"
             left = f"{self.rows - self.row} of {self.rows} images have no prediction of {what}"
             self.outcome.give_up(left)
@@ -116,26 +118,24 @@ class Budget:
         """Return seconds that remain if so much is granted; None before they can be told."""
         if READ not in self._rates or PASS not in self._rates:
             return None
-        return self._cost(self._units(models, passes))
+        return _cost(self._units(models, passes), self._rates)
 
     def _units(self, models: int, passes: int) -> Mapping[str, float]:
-        rest, fused = self.rows - self.row, self.rows * models * passes
+        rest = self.rows - self.row
         if self.by_image:
-            return {READ: rest, PASS: rest * models * passes, FUSE: fused}
+            return {READ: rest, PASS: rest * models * passes}
         later = max(models - self.model - 1, 0)
         pairs = later * self.rows + (rest if self.model < models else 0)
-        return {READ: pairs, PASS: pairs * passes, LOAD: later, FUSE: fused}
+        ahead = pairs * passes
+        return {READ: pairs, PASS: ahead, LOAD: later, FUSE: self._made + ahead}
 
-    def _cost(self, units: Mapping[str, float]) -> float:
-        known = {kind: seconds / count for kind, (seconds, count) in self._rates.items() if count}
-        return sum(known.get(kind, 0.0) * count for kind, count in units.items())
-
-    def _is_late(self) -> bool:
-        """Say whether one more image would exceed the limit."""
-        passes = self.passes * (self.models if self.by_image else 1)
-        return bool(self.limit) and (
-            self._passed() + self._cost({READ: 1, PASS: passes}) > self._end()
-        )
+    def _is_late(self, rates: Mapping[str, tuple[float, float]], loads: int = 0) -> bool:
+        """Say whether one more batch would exceed the limit, of a model that is loaded or not."""
+        rows = self._batch if loads else min(self._batch, self.rows - self.row)
+        passes = rows * self.passes * (self.models if self.by_image else 1)
+        units = {READ: rows, PASS: passes, LOAD: loads, FUSE: self._made + passes}
+        cost = _cost(units, rates)
+        return bool(self.limit) and self._passed() + cost > self._end()
 
     def _passed(self) -> float:
         return session.Session.now() - session.STARTED
@@ -182,6 +182,12 @@ class Budget:
             f"about {ahead / 60:.1f} min to go{limit}",
             flush=True,
         )
+
+
+def _cost(units: Mapping[str, float], rates: Mapping[str, tuple[float, float]]) -> float:
+    """Return seconds of units of work; what was never measured costs nothing."""
+    known = {kind: seconds / count for kind, (seconds, count) in rates.items() if count}
+    return sum(known.get(kind, 0.0) * count for kind, count in units.items())
 
 
 def _halve(count: int, fits: Callable[[int], bool]) -> int:

@@ -61,7 +61,7 @@ def predict_classes(
                 total[rows] += values / len(checkpoints)
                 done[rows] += 1
         _fill(total, done, len(checkpoints))
-    result = pd.DataFrame(total, columns=classes)
+    result = pd.DataFrame(total, columns=classes, copy=False)
     result.insert(0, IMAGE_ID, frame[IMAGE_ID].astype(str).to_numpy())
     return result
 
@@ -70,4 +70,6 @@ def _fill(total: np.ndarray, done: np.ndarray, models: int) -> None:
     """Make means, in place, of sums over fewer models, and of nothing the mean of the others."""
     short, none = (done > 0) & (done < models), done == 0
     total[short] *= models / done[short, None]
-    total[none] = 1 / total.shape[1] if none.all() else total[~none].mean(0)
+    if none.any():
+        others = total.mean(0, where=~none[:, None]) if (~none).any() else 1 / total.shape[1]
+        total[none] = others

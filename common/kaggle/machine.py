@@ -77,7 +77,8 @@ def read_secrets(names: Iterable[str] = SECRETS) -> list[str]:
 
 def write_account(folder: Path, begun: float, **facts: Any) -> None:
     """Write what was used: seconds since `begun`, peak memory with child processes, and `facts`."""
-    seconds = {"total": round(time.time() - begun, 2), **facts.pop("seconds", {})}
+    taken = {**facts.pop("seconds", {}), "total": time.time() - begun}
+    seconds = {part: round(value, 2) for part, value in taken.items()}
     peak = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, _CHILDREN)]
     account = {"seconds": seconds, "peak_memory_gb": round(sum(peak) / 2**20, 3), **facts}
     (folder / ACCOUNT).write_text(json.dumps(account, indent=2))

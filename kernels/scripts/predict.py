@@ -45,7 +45,7 @@ def main() -> None:
     weights = find_dataset(PACKED["datasets"]["checkpoints"], has_file(names[0]))
 
     from common.config import PredictConfig
-    from common.inference.budget import outcome
+    from common.inference.outcome import last_outcome
 
     name = PACKED["competition"]
     story, data = (import_module(f"competitions.{name}.{part}") for part in ("predict", "data"))
@@ -55,8 +55,9 @@ def main() -> None:
     out = working_dir() / getattr(data, "SUBMISSION", "submission.csv")
     start = time.time() - BEGUN
     written = story.predict([weights / name for name in names], place, out, options)
-    seconds = {"start": round(start, 2), "predict": round(time.time() - BEGUN - start, 2)}
-    write_account(working_dir(), BEGUN, seconds=seconds, **outcome().facts())
+    done, seconds = last_outcome(), {"start": start, "predict": time.time() - BEGUN - start}
+    facts = {"images": done.images, "given_up": done.given_up, "broken": done.broken_ids}
+    write_account(working_dir(), BEGUN, seconds=seconds, **facts)
     print(f"submission: {written} (valid)", flush=True)
 
 

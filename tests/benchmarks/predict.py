@@ -1,6 +1,7 @@
 """Time of prediction per image against a bare inference_mode loop and fastai's get_preds.
 
-Also the bytes per sample that an evaluation keeps. `python tests/benchmarks/predict.py`
+Also the time of 8 views against 1, of a real network, and the bytes per sample that an evaluation
+keeps. `python tests/benchmarks/predict.py`
 """
 
 import os
@@ -11,6 +12,8 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
+import timm
 import torch
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader as FastaiLoader
@@ -18,11 +21,17 @@ from fastai.learner import Learner as FastaiLearner
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from common.config import PredictConfig
 from common.data.loaders import collate
+from common.data.tolerant import tolerant_loader
 from common.evaluation import Gather
+from common.inference.budget import Budget
+from common.inference.outcome import Outcome
 from common.inference.predict import predict
+from common.inference.views import passes_of
 from common.keys import IMAGE, IMAGE_ID, INDEX, LOGITS, LOSS, PREDICTION, TARGET
 from common.learners.classification import probabilities
+from common.models.classifier import Classifier
 from common.models.normalise import Normalise
 
 
@@ -69,9 +78,50 @@ def loops(dataset: Images, model: Tiny) -> dict[str, Callable[[], object]]:
 
     return {
         "bare loop": bare,
-        "kit predict": lambda: predict(model, loader, probabilities, torch.device("cpu")),
+        "kit predict": lambda: kit(model, dataset, PredictConfig()),
         "fastai get_preds": get_preds,
     }
+
+
+def kit(model: nn.Module, dataset: Images, options: PredictConfig) -> np.ndarray:
+    """Predict as `predict_classes` does, without its checkpoints and files."""
+    count, passes, outcome = len(dataset), passes_of(options), Outcome()
+    frame = pd.DataFrame(index=range(count))
+    loader = tolerant_loader(dataset, 64, 0)
+    budget = Budget(options, count, 1, len(passes), outcome)
+    budget.start_model(0)
+    total = np.zeros((count, 10), np.float32)
+    device = torch.device("cpu")
+    for rows, values in predict(
+        model, loader, probabilities, frame, passes, budget, outcome, device
+    ):
+        total[rows] += values
+    return total
+
+
+def views(count: int, side: int, rounds: int) -> None:
+    """Print the time of 8 views against 1, and of 1 with a limit that is far, side by side."""
+    body = timm.create_model("resnet18", num_classes=10)
+    model = Classifier(body, {"mean": (0.5,) * 3, "std": (0.2,) * 3}).eval()
+    dataset = Images(count, side)
+    runs = {
+        "one view": PredictConfig(),
+        "one view, a limit": PredictConfig(time_limit=100),
+        "flip": PredictConfig(tta="flip"),
+        "d4": PredictConfig(tta="d4"),
+    }
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(rounds + 1):
+        for name, options in runs.items():
+            started = time.perf_counter()
+            kit(model, dataset, options)
+            if number:  # the first round warms up
+                times[name].append(time.perf_counter() - started)
+    base = np.array(times["one view"])
+    for name, values in times.items():
+        each = np.median(values) / count * 1e3
+        ratio = np.median(np.array(values) / base)
+        print(f"resnet18, {side} pixels, {name:18} {each:6.2f} ms/image  ratio {ratio:6.3f}")
 
 
 def compare(count: int, side: int, rounds: int) -> None:
@@ -112,5 +162,6 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     compare(count=6400, side=16, rounds=9)
+    views(count=128, side=64, rounds=5)
     for classes in (4, 1000):
         memory(10_000, classes)

@@ -203,12 +203,46 @@ def test_an_existing_run_is_kept(project, tmp_path):
     assert project("train", "colours", *FAST, "--name", "again")[0] == 0
 
 
-def test_a_broken_test_image_is_named(project, data):
+def test_a_broken_and_a_missing_test_image_are_named_and_predicted_all_the_same(project, data):
     assert project("train", "colours", *FAST)[0] == 0
-    _replace(next((data / "test").iterdir()), b"")
-    code, text = project("predict", "colours")
+    names = pd.read_csv(data / "sample_submission.csv").image
+    _replace(data / "test" / names[2], b"")
+    (data / "test" / names[5]).unlink()
+    with pytest.warns(UserWarning, match="gets a fallback") as told:
+        code, text = project("predict", "colours")
+    assert code == 0, text
+    assert "(valid)" in text
+    texts = [str(warning.message) for warning in told]
+    assert any("0 bytes" in said and names[2] in said for said in texts)
+    assert any("No such file" in said and names[5] in said for said in texts)
+    assert pd.read_csv("submission.csv").image.tolist() == names.tolist()
+    for name in names:
+        (data / "test" / name).unlink(missing_ok=True)
+        (data / "test" / name).touch()
+    with pytest.warns(UserWarning, match="fallback"):
+        code, text = project("predict", "colours")
     assert code == 2
-    assert "0 bytes" in text
+    assert "12 of 12 broken" in text
+
+
+def test_options_of_predicting_may_be_overridden_and_nothing_else(project, data):
+    assert project("train", "colours", *FAST)[0] == 0
+    results = []
+    for words in ([], ["predict.tta=d4", "predict.scales=1,2"], ["predict.time_limit=9"]):
+        code, text = project("predict", "colours", *words)
+        assert code == 0, text
+        results.append(Path("submission.csv").read_bytes())
+    assert results[0] == results[2]
+    for word, telling in (
+        ("train.epochs=3", "expected overrides of predict.*, got 'train.epochs'"),
+        ("tta=d4", "did you mean 'predict.tta'?"),
+        ("predict.tat=d4", "did you mean 'predict.tta'?"),
+        ("predict.tta=d5", "'predict.tta': expected 'none', 'flip', 'mirrors' or 'd4'"),
+        ("predict.scales=0", "'predict.scales.0': expected"),
+    ):
+        code, text = project("predict", "colours", word)
+        assert code == 2, text
+        assert telling in text
 
 
 def test_templates_are_the_same_story_as_the_competition():

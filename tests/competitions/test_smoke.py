@@ -1,9 +1,12 @@
 """Every competition goes from its demo data to a valid submission by the README's commands."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from common.competition import competitions_dir, list_competitions
+from common.competition import Competition, competitions_dir, list_competitions
+from common.keys import PATH
 
 QUICK = ("log.loggers=local", "data.num_workers=0", "train.epochs=1", "train.batch_size=8")
 SHIPPED = [name for name in list_competitions() if (competitions_dir() / name / "demo.py").exists()]
@@ -31,3 +34,8 @@ def test_demo_data_to_a_valid_submission(name, kit, tmp_path):
     assert "(valid)" in run("predict", name, "--run", f"{name}/demo/fold0")
     submission = next(tmp_path.glob("submission.*"))
     assert "valid" in run("check", name, "--submission", submission)
+    spoilt = Competition(name).module("data").read_test(tmp_path / "data" / name)[PATH].iloc[1]
+    Path(spoilt).write_bytes(b"cut off")
+    with pytest.warns(UserWarning, match=f"{Path(spoilt).name}' gets a fallback prediction"):
+        assert "(valid)" in run("predict", name, "predict.tta=flip")
+    run("check", name, "--submission", submission)

@@ -82,6 +82,18 @@ def test_rows_without_a_file_are_counted_and_named(tmp_path):
         attach_paths(frame, tmp_path)
 
 
+def test_rows_without_a_file_may_stay_with_the_path_that_was_expected(tmp_path):
+    make_images(tmp_path, ["a.jpg", "c.jpg"])
+    frame = pd.DataFrame({"image_id": ["a", "b", "c.jpg", "d.png"]})
+    with pytest.warns(UserWarning, match=r"2 of 4 rows have none: 'b', 'd.png'"):
+        found = attach_paths(frame, tmp_path, missing="warn")
+    assert found["path"].tolist() == [
+        str(tmp_path / name) for name in ("a.jpg", "b", "c.jpg", "d.png")
+    ]
+    with pytest.raises(KitError, match=r"2 of 2 rows have none"):
+        attach_paths(frame.iloc[[1, 3]], tmp_path, missing="warn")
+
+
 def test_files_without_a_row_are_warned_of_and_recorded(tmp_path):
     make_images(tmp_path, ["a.jpg", "b.jpg", "c.jpg", ".hidden.jpg"])
     (tmp_path / "notes.txt").touch()

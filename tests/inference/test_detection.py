@@ -10,14 +10,20 @@ from PIL import Image
 
 from common.checkpoints import load_checkpoint, save_checkpoint
 from common.config import Config, DataConfig, ModelConfig, PredictConfig, TrainConfig
-from common.data.build_boxes import predict_box_loader
+from common.data.build_boxes import box_loaders, predict_box_loader
+from common.environment import seed_everything
 from common.errors import KitError
 from common.inference import detection
 from common.inference.boxes import fuse
 from common.inference.detection import confidence_of, predict_boxes
+from common.inference.outcome import last_outcome
 from common.inference.views import TTA
 from common.keys import BOXES, IMAGE, IMAGE_ID, LABELS, SCORES
+from common.learners.detection import make_learner
+from common.learners.recipe import train_run
+from common.metrics.choose import choose_metrics
 from common.models.detector import make_detector
+from common.runs import Run
 
 SIZES = [(96, 64), (64, 64), (50, 80), (120, 90), (64, 40)]  # width, height
 
@@ -40,6 +46,7 @@ def write_checkpoint(path: Path, seed: int = 0, img_size: int = 64, confidence: 
     head = {"fpn_channels": 64, "num_convs": 1, "extra_levels": False, "score_thresh": 0.0}
     config = Config(
         competition="x",
+        task="detection",
         classes=("a", "b"),
         metric="m",
         data=DataConfig(img_size=img_size, num_workers=0),
@@ -54,6 +61,10 @@ def write_checkpoint(path: Path, seed: int = 0, img_size: int = 64, confidence: 
     content = {"weights": make_detector(config).state_dict(), "config": config.model_dump()}
     save_checkpoint(path, {**content, "thresholds": {"confidence": confidence}})
     return path
+
+
+def load_config(path: Path) -> Config:
+    return Config.model_validate(load_checkpoint(path)["config"])
 
 
 class Finder(torch.nn.Module):
@@ -137,3 +148,56 @@ def test_the_confidence_is_the_mean_of_the_runs(tmp_path) -> None:
     save_checkpoint(paths[0], {**content, "thresholds": {}})
     with pytest.raises(KitError, match="threshold 'confidence'"):
         confidence_of(paths)
+
+
+def test_a_fold_predicted_again_is_its_out_of_fold_file_in_pixels_of_the_files(
+    drawn, tmp_path
+) -> None:
+    """Scores and labels to the byte; boxes are the same numbers, scaled to the file."""
+    config = load_config(write_checkpoint(tmp_path / "any.pt"))
+    config = config.model_copy(update={"log.loggers": ["local"], "log.looks": "none"})
+    config = config.model_copy(update={"train.epochs": 2, "metric": "coco_map_50"})
+    frame = pd.concat([drawn, drawn.assign(image_id=drawn.image_id + "_")], ignore_index=True)
+    frame["fold"] = np.arange(len(frame)) % 2
+    frame["boxes"] = [np.array([box], float) for box in frame.truth]
+    frame["labels"] = [np.zeros(1, int)] * len(frame)
+    run = Run.create(tmp_path / "x" / "law" / "fold0", config)
+    seed_everything(0)
+    metrics = choose_metrics(config)
+    loaders = box_loaders(frame, 0, config)
+    train_run(make_learner(make_detector(config), *loaders, metrics, config), config, run, metrics)
+    oof = pd.read_parquet(run.oof_file)
+    found = predict_boxes([run.best()], frame[frame.fold == 0])
+    assert found.image_id.tolist() == oof.image_id.tolist()
+    for seen, kept in zip(found.to_dict("records"), oof.to_dict("records"), strict=True):
+        width, height = SIZES[int(seen[IMAGE_ID][1:].strip("_"))]
+        assert seen[SCORES].tobytes() == kept["predicted_scores"].tobytes()
+        assert seen[LABELS].tobytes() == kept["predicted_labels"].tobytes()
+        boxes = kept["predicted_boxes"].reshape(-1, 4) * np.array((width / 64, height / 64) * 2)
+        assert seen[BOXES].tobytes() == boxes.tobytes()
+    assert found[SCORES].map(len).sum() > 0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_broken_and_missing_images_have_no_boxes(drawn, tmp_path, workers) -> None:
+    paths = [write_checkpoint(tmp_path / f"{seed}.pt", seed) for seed in (0, 1)]
+    (tmp_path / "broken.png").write_bytes(b"text")
+    cut = Path(drawn.path[3]).read_bytes()[:60]  # its header can be read, its pixels cannot
+    (tmp_path / "cut.png").write_bytes(cut)
+    places = [*drawn.path]
+    places[1], places[3], places[4] = (
+        str(tmp_path / name) for name in ("broken.png", "cut.png", "none.png")
+    )
+    whole = predict_boxes(paths, drawn)
+    with pytest.warns(UserWarning, match="gets a fallback prediction"):
+        found = predict_boxes(paths, drawn.assign(path=places), num_workers=workers)
+    assert found[BOXES].map(len).gt(0).tolist() == [True, False, True, False, False]
+    assert {boxes.shape[1] for boxes in found[BOXES]} == {4}
+    for row in (0, 2):
+        np.testing.assert_allclose(found[BOXES][row], whole[BOXES][row], atol=1e-3)
+    assert last_outcome().broken_ids == ["i1", "i3", "i4"]
+    with (
+        pytest.warns(UserWarning, match="fallback"),
+        pytest.raises(KitError, match="2 of 2 broken"),
+    ):
+        predict_boxes(paths, drawn.assign(path=places).iloc[[1, 4]])

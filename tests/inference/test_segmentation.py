@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,8 +7,10 @@ import torch
 from PIL import Image
 
 from common.checkpoints import save_checkpoint
-from common.config import Config, DataConfig, ModelConfig, TrainConfig
+from common.config import Config, DataConfig, ModelConfig, PredictConfig, TrainConfig
+from common.data.sizes import image_sizes
 from common.errors import KitError
+from common.inference.outcome import last_outcome
 from common.inference.segmentation import Views, predict_masks, threshold_of
 from common.inference.views import VIEWS, Pass
 from common.keys import IMAGE, MASK_LOGITS
@@ -108,3 +112,38 @@ def test_what_does_not_fit_is_told(frame, checkpoints):
     for workers in (0, 2):
         with pytest.raises(KitError, match=r"3 of 3 broken.*nowhere.tif"):
             list(predict_masks(checkpoints[:1], missing, num_workers=workers))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_broken_image_has_an_empty_mask_of_its_size_or_of_the_usual_one(
+    frame, checkpoints, tmp_path, workers
+):
+    names = ["a", "b", "cut", "text", "none"]
+    paths = [frame["path"].iloc[1]] * 2 + [str(tmp_path / f"{name}.png") for name in names[2:]]
+    Image.fromarray(RNG.integers(0, 256, (50, 41, 3), dtype=np.uint8)).save(paths[2])
+    Path(paths[2]).write_bytes(Path(paths[2]).read_bytes()[:500])
+    Path(paths[3]).write_bytes(b"text")
+    spoilt = pd.DataFrame({"image_id": names, "path": paths})
+    for chosen, empty in ((checkpoints[:2], 0), (checkpoints[2:], [[[1]], [[0]], [[0]]])):
+        with pytest.warns(UserWarning, match="fallback") as told:
+            found = dict(predict_masks(chosen, spoilt, num_workers=workers))
+        assert list(found) == names
+        shapes = [mask.shape[-2:] for mask in found.values()]
+        assert shapes == [(70, 150), (70, 150), (50, 41), (70, 150), (70, 150)]
+        for name in names[2:]:
+            assert (found[name] == np.array(empty)).all()
+            assert any(f"{name}.png' gets a fallback" in str(said.message) for said in told)
+        assert last_outcome().broken_ids == names[2:]
+        whole = dict(predict_masks(chosen, spoilt.iloc[:1]))
+        np.testing.assert_allclose(found["b"], whole["a"], atol=1e-6)
+    assert image_sizes(spoilt) == dict(zip(names, shapes, strict=True))
+
+
+def test_scales_and_views_come_from_the_options(frame, checkpoints):
+    plain, rich = (
+        dict(predict_masks(checkpoints[:1], frame, options))
+        for options in (PredictConfig(), PredictConfig(tta="mirrors", scales=(1, 1.5)))
+    )
+    for image_id, mask in plain.items():
+        assert rich[image_id].shape == mask.shape
+        assert np.abs(rich[image_id] - mask).max() > 1e-3

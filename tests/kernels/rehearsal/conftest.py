@@ -8,12 +8,12 @@ from common.kernels_folder import kernels
 
 from .rehearsals import KERNEL, NAME, write_data, write_packed
 
-stage, sandbox = kernels("stage"), kernels("sandbox")
+stage, sandbox = kernels("rehearsal.stage"), kernels("rehearsal.sandbox")
 
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
-    fresh = kernels("fresh_environment")
+    fresh = kernels("rehearsal.fresh_environment")
     folder = tmp_path_factory.mktemp("python") / "fresh"
     return fresh.make_environment(folder, fresh.choose_interpreter(), [])
 
@@ -47,7 +47,7 @@ def seen(tmp_path, monkeypatch, environment):
         **limits: float,
     ):
         packed = write_packed(tmp_path / "packed", script, name, **limits)
-        kernel = kernels("packed_kernel").PackedKernel.read(packed, name)
+        kernel = kernels("rehearsal.packed_kernel").PackedKernel.read(packed, name)
         data = data or write_data(tmp_path / "data")
         (tmp_path / "place").mkdir()
         return stage.run_both(kernel, data, tmp_path / "place", hidden)
@@ -60,7 +60,7 @@ def answers(seen):
     """Return a function that rehearses a kernel and gives status and reason by answer."""
 
     def run(*arguments, **limits):
-        rows = kernels("verdict").judge(seen(*arguments, **limits))
+        rows = kernels("rehearsal.verdict").judge(seen(*arguments, **limits))
         return {row.answer: (row.status, row.reason) for row in rows}
 
     return run

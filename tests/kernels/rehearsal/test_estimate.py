@@ -7,8 +7,8 @@ import pytest
 
 from common.kernels_folder import kernels
 
-estimate = kernels("estimate").estimate
-Outcome, Trial = kernels("sandbox").Outcome, kernels("trial").Trial
+estimate = kernels("rehearsal.estimate").estimate
+Outcome, Trial = kernels("rehearsal.sandbox").Outcome, kernels("rehearsal.trial").Trial
 
 
 def trial(images: int, seconds: float, memory: float | None = 1.0, disk: float = 0.0, own=None):

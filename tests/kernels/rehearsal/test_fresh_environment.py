@@ -10,7 +10,7 @@ from common.kernels_folder import kernels
 
 from .rehearsals import NAME, plant, write_data, write_packed
 
-fresh = kernels("fresh_environment")
+fresh = kernels("rehearsal.fresh_environment")
 BRING = (
     "import subprocess, tempfile",
     "import importlib.util",
@@ -56,13 +56,13 @@ def test_it_has_what_the_image_has_and_nothing_of_the_kit(environment):
 
 
 def test_wheels_are_brought_by_the_kernel(seen, monkeypatch, tmp_path, environment):
-    write = kernels("packed_kernel").PackedKernel.read
+    write = kernels("rehearsal.packed_kernel").PackedKernel.read
 
     def with_wheel(packed, name):
         write_wheel(packed / "wheels")
         return write(packed, name)
 
-    monkeypatch.setattr(kernels("packed_kernel").PackedKernel, "read", with_wheel)
+    monkeypatch.setattr(kernels("rehearsal.packed_kernel").PackedKernel, "read", with_wheel)
     trial = seen(plant("at_start", *BRING)).trials[0]
     assert trial.outcome.code == 0, trial.outcome.log
     assert trial.outcome.network == ()

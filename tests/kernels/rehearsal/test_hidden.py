@@ -16,7 +16,7 @@ from common.kernels_folder import kernels
 
 from .rehearsals import NAME, write_data
 
-hidden = kernels("hidden")
+hidden = kernels("rehearsal.hidden")
 
 
 def make(tmp_path: Path, name: str, public: Path):
@@ -130,7 +130,7 @@ def test_a_sample_that_does_not_list_the_images_is_refused(tmp_path):
 
 def test_the_public_data_is_left_alone(tmp_path):
     public = write_data(tmp_path / "data")
-    part = kernels("input_tree").Part(public, "")
-    before = kernels("input_tree").stamps([part])
+    part = kernels("rehearsal.input_tree").Part(public, "")
+    before = kernels("rehearsal.input_tree").stamps([part])
     make(tmp_path, NAME, public)
-    assert kernels("input_tree").stamps([part]) == before
+    assert kernels("rehearsal.input_tree").stamps([part]) == before

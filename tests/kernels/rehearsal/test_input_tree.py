@@ -6,7 +6,7 @@ import pytest
 
 from common.kernels_folder import kernels
 
-tree = kernels("input_tree")
+tree = kernels("rehearsal.input_tree")
 
 
 def write(folder: Path, *names: str, text: str = "old") -> Path:

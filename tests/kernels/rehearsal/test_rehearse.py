@@ -21,7 +21,7 @@ def saved(seen, name: str = "public"):
 
 @pytest.fixture
 def quick(monkeypatch, environment):
-    monkeypatch.setattr(kernels("stage"), "make_environment", lambda *_: environment)
+    monkeypatch.setattr(kernels("rehearsal.stage"), "make_environment", lambda *_: environment)
 
 
 def test_the_command_says_that_kaggle_would_take_it(kit, tmp_path, quick):
@@ -155,5 +155,5 @@ def test_a_notebook_is_rehearsed_as_its_cells(tmp_path):
     notebook.write_text(json.dumps({"cells": cells}))
     metadata = packed / "kernel" / "kernel-metadata.json"
     metadata.write_text(json.dumps({"code_file": "predict.ipynb"}))
-    kernel = kernels("packed_kernel").PackedKernel.read(packed, NAME)
+    kernel = kernels("rehearsal.packed_kernel").PackedKernel.read(packed, NAME)
     assert kernel.write_script(tmp_path).read_text() == f"{head}\n\n{tail}\n"

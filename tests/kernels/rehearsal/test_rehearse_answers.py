@@ -7,7 +7,7 @@ from common.kernels_folder import kernels
 
 from .rehearsals import KERNEL, plant
 
-answer = kernels("complaints")
+answer = kernels("rehearsal.complaints")
 SHORT = 0.0007  # hours, 2.5 s
 CHILD = "subprocess.run([sys.executable, '-c', {!r}])"
 EAT = "import time; eaten = b'x' * 300_000_000; time.sleep(20)"
@@ -185,8 +185,8 @@ def test_each_line_says_why_it_could_not_be_checked(answers):
 
 
 def test_memory_that_cannot_be_seen_is_not_called_well(answers, monkeypatch):
-    able = kernels("sandbox").Abilities(network=False, mounts=False, memory=False)
-    monkeypatch.setattr(kernels("stage").Abilities, "probe", lambda: able)
+    able = kernels("rehearsal.sandbox").Abilities(network=False, mounts=False, memory=False)
+    monkeypatch.setattr(kernels("rehearsal.stage").Abilities, "probe", lambda: able)
     assert answers(KERNEL)[answer.MEMORY] == (
         "not checked",
         "this system does not say what its processes take",
@@ -202,7 +202,7 @@ def test_without_a_hidden_test_set_the_public_one_is_not_enough(answers, monkeyp
     def refuse(*_):
         raise KitError("files have other names")
 
-    monkeypatch.setattr(kernels("stage"), "make_hidden", refuse)
+    monkeypatch.setattr(kernels("rehearsal.stage"), "make_hidden", refuse)
     found = answers(KERNEL)
     assert {status for status, _ in found.values()} == {"not checked"}
     assert "files have other names" in found[answer.SCORING][1]

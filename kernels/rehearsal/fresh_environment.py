@@ -90,7 +90,7 @@ def make_environment(
     site = folder / "lib" / f"python{major}.{minor}" / "site-packages"
     for source in base.sites:
         _link_packages(source, site, lacking | {KIT})
-    shutil.copyfile(FOLDER / "sandbox_guard.py", site / f"{GUARD}.py")
+    shutil.copyfile(Path(__file__).with_name("sandbox_guard.py"), site / f"{GUARD}.py")
     (site / f"{GUARD}.pth").write_text(f"import {GUARD}\n")
     return Environment(folder / "bin" / "python", site, _describe(base), unfit)
 

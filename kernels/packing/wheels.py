@@ -11,8 +11,8 @@ from common.errors import KitError
 
 PYTHON = "3.12"  # of Kaggle's image
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux2014_x86_64")
-LIST = Path(__file__).with_name("wheels.txt")
-IMAGE = Path(__file__).parents[1] / "constraints-kaggle.txt"  # what the image carries, and these
+LIST = Path(__file__).parents[1] / "wheels.txt"
+IMAGE = Path(__file__).parents[2] / "constraints-kaggle.txt"  # what the image carries, and these
 
 
 def pinned(file: Path) -> dict[str, str]:

@@ -20,12 +20,12 @@ from .light import write_light
 from .metadata import SUFFIX, dataset_metadata, find_owner, kernel_metadata, name_slug, notebook
 from .wheels import PYTHON, fetch_wheels, lacking
 
-ROOT = Path(__file__).parents[1]
-SCRIPTS = Path(__file__).with_name("scripts")
+ROOT = Path(__file__).parents[2]
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 MOST_CODE = 1_000_000  # bytes of a kernel's source that Kaggle takes
 PREDICT, TRAIN = "predict", "train"
 ENTRIES = {
-    PREDICT: ("common.kaggle.machine", "common.kaggle.inputs", "common.inference.budget"),
+    PREDICT: ("common.kaggle.machine", "common.kaggle.inputs", "common.inference.outcome"),
     TRAIN: ("common.kaggle.machine", "common.kaggle.inputs", "common.commands.train"),
 }
 PARTS = {PREDICT: ("predict", "data"), TRAIN: ("config", "data", "train")}

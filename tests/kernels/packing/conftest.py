@@ -52,7 +52,7 @@ def trained(kit, data):
 def wheels(tmp_path_factory) -> Path:
     """The wheels that a kernel may need, made from what is installed here."""
     folder = tmp_path_factory.mktemp("wheels")
-    for pin in kernels("wheels").pinned(kernels("wheels").LIST).values():
+    for pin in kernels("packing.wheels").pinned(kernels("packing.wheels").LIST).values():
         make_wheel(pin, folder)
     return folder
 

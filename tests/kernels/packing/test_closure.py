@@ -6,7 +6,8 @@ import pytest
 from common.errors import KitError
 from common.kernels_folder import kernels
 
-closure, wheels, embed = kernels("closure"), kernels("wheels"), kernels("embed")
+closure, wheels = kernels("packing.closure"), kernels("packing.wheels")
+embed = kernels("packing.embed")
 STORIES = ("alaska2_classification", "inria_segmentation", "wheat_detection")
 
 
@@ -51,7 +52,7 @@ def test_a_module_that_is_missing_is_found_before_kaggle_finds_it():
     files = of("alaska2_classification", "predict", "data").files
     left_out = {name: file for name, file in files.items() if name != "common.keys"}
     code = embed.embed({closure.archive_name(*item): item[1] for item in left_out.items()})
-    with pytest.raises(KitError, match=r"got: .*common\.keys"):
+    with pytest.raises(KitError, match=r"got: .*keys"):
         embed.prove(code, ["common.evaluation"])
 
 

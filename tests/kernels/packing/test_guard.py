@@ -5,7 +5,7 @@ import pytest
 from common.errors import KitError
 from common.kernels_folder import kernels
 
-guard, metadata = kernels("guard"), kernels("metadata")
+guard, metadata = kernels("packing.guard"), kernels("packing.metadata")
 KEY = "0123456789abcdef" * 2
 
 
