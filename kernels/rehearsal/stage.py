@@ -139,7 +139,7 @@ def _head(
 def _machine(config: KernelConfig) -> str:
     """Return what the times were taken on, as far as it is not what Kaggle has."""
     gpu = Path("/dev/nvidia0").exists()
-    lacking = "; the kernel asks for a GPU, and will be quicker there" if config.gpu else ""
+    lacking = ", which the kernel asks for: its times will differ" if config.gpu else ""
     return f"{os.cpu_count()} CPUs, " + ("a GPU" if gpu else f"no GPU{lacking}")
 
 
