@@ -38,7 +38,8 @@ def find_competition(slug: str, lacks: Lacks) -> Path:
     """
     root = input_root()
     places = [root / "competitions" / slug, root / slug] if slug else []
-    return _find(f"the data of the competition '{slug}'", places, lacks)
+    what = f"the data of the competition '{slug}'" if slug else "the data of the competition"
+    return _find(what, places, lacks)
 
 
 def find_dataset(ref: str, lacks: Lacks) -> Path:
@@ -73,7 +74,7 @@ def can_read(read: Callable[[Path], object]) -> Lacks:
 def tree(root: Path, most: int = SHOWN) -> str:
     """Return what lies below a folder, as indented lines; of files the first three of each."""
     lines: list[str] = []
-    for folder, names, files in os.walk(root):
+    for folder, names, files in os.walk(root, followlinks=True):
         names.sort()
         depth = len(Path(folder).relative_to(root).parts)
         if depth >= DEPTH:
@@ -90,7 +91,7 @@ def _find(what: str, places: list[Path], lacks: Lacks) -> Path:
         if folder.is_dir() and not lacks(folder):
             return folder
     tried = [f"'{place}': {lacks(place)}" for place in places if place.is_dir()]
-    reasons = "; ".join(tried) or "not " + ", ".join(map(str, places))
+    reasons = "; ".join(tried) or "not in " + ", ".join(map(str, places or [root]))
     raise KitError(
         f"expected {what} below '{root}', found none ({reasons}); attach it to the kernel. What "
         f"is there:\n{tree(root) or 'nothing'}"

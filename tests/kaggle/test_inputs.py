@@ -20,7 +20,8 @@ def put(root, place):
     "place", ["birds", "competitions/birds", "some/where/else", "datasets/me/birds-copy/birds"]
 )
 def test_a_competition_is_found_wherever_it_is_mounted(root, place):
-    assert find_competition("birds", has_file("a.csv")) == put(root, place)
+    there = put(root, place)
+    assert find_competition("birds", has_file("a.csv")) == there
 
 
 @pytest.mark.parametrize(
@@ -32,12 +33,14 @@ def test_a_competition_is_found_wherever_it_is_mounted(root, place):
 )
 def test_a_data_set_is_found_wherever_it_is_mounted(root, place):
     ref = "me/wheels/pytorch/default/1" if "pytorch" in place else "me/wheels"
-    assert find_dataset(ref, has_file("*.csv")) == put(root, place)
+    there = put(root, place)
+    assert find_dataset(ref, has_file("*.csv")) == there
 
 
 def test_the_named_place_wins_over_another_that_fits(root):
     put(root, "a-copy")
-    assert find_competition("birds", has_file("a.csv")) == put(root, "competitions/birds")
+    there = put(root, "competitions/birds")
+    assert find_competition("birds", has_file("a.csv")) == there
 
 
 def test_what_is_there_is_shown_with_the_reason(root):

@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from common.kernels_folder import kernels
+
 from .conftest import COLOURS, FAST
 
 
@@ -40,6 +42,13 @@ def play(tmp_path, packed, data, slug="birds-2026") -> tuple[int, str, Path]:
         text=True,
     )
     return done.returncode, done.stdout + done.stderr, working
+
+
+@pytest.fixture(autouse=True)
+def quick(request, monkeypatch):
+    """Prove that the code is complete in one test alone: it imports everything anew."""
+    if "by_itself" not in request.node.name:
+        monkeypatch.setattr(kernels("packing.pack"), "prove", lambda code, modules: None)
 
 
 @pytest.fixture

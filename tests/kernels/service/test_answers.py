@@ -185,7 +185,7 @@ def test_a_token_is_enough(kit, kaggle, packed, monkeypatch):
 
 def test_one_file_imports_the_package():
     importing = re.compile(r"^\s*(from|import) kaggle", re.MULTILINE)
-    found = {file.name for file in FOLDER.glob("*.py") if importing.search(file.read_text())}
+    found = {file.name for file in FOLDER.rglob("*.py") if importing.search(file.read_text())}
     assert found == {"service.py"}
 
 
