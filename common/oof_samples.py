@@ -1,14 +1,15 @@
 """Out-of-fold predictions as units that can be drawn anew: samples, images or groups."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from common.config import Config
-from common.keys import GROUP, IMAGE_ID
+from common.keys import FOLD, GROUP, IMAGE_ID
 from common.metrics.base import Metric
+from common.metrics.nested import take
 from common.metrics.overlap import pool_images
 from common.oof import IMAGE_CODE, read_oof
 
@@ -24,6 +25,7 @@ class Samples(NamedTuple):
     units: np.ndarray  # (N,) int64, 0 to U - 1
     kind: str  # what a unit is: samples, images or groups
     masks: bool  # targets are codes of groups and images
+    folds: np.ndarray  # (N,) int64
 
     @property
     def num(self) -> int:
@@ -39,16 +41,18 @@ def read_samples(frame: pd.DataFrame, config: Config, grouped: bool = True) -> S
     """
     target, prediction = read_oof(frame, config)
     masks = config.task == "segmentation"
+    folds = frame[FOLD].to_numpy(np.int64)
     if masks:
+        folds = frame.groupby(IMAGE_CODE)[FOLD].first().to_numpy(np.int64)  # by ascending code
         groups, prediction = pool_images(target, prediction)
         target = np.stack([groups, np.arange(len(groups))], 1)
     else:
         groups = frame[GROUP].to_numpy() if GROUP in frame else np.zeros(len(frame))
     _, codes = np.unique(groups, return_inverse=True)
     if grouped and codes.max(initial=0) > 0:
-        return Samples(target, prediction, codes, "groups", masks)
+        return Samples(target, prediction, codes, "groups", masks, folds)
     rows = np.arange(len(groups))
-    return Samples(target, prediction, rows, "images" if masks else "samples", masks)
+    return Samples(target, prediction, rows, "images" if masks else "samples", masks, folds)
 
 
 def score_drawn(metric: Metric, samples: Samples) -> Callable[[np.ndarray], float]:
@@ -89,11 +93,6 @@ def common_rows(
     shared = frame[frame[key].isin(other[key])], other[other[key].isin(frame[key])]
     one, two = (rows.sort_values(key, ignore_index=True) for rows in shared)
     return one, two
-
-
-def take(values: Any, rows: Sequence[int] | np.ndarray) -> Any:
-    """Return the rows of an array or of a list."""
-    return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
 
 
 def _rows_of(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from common.commands.oof_decisions import say_decisions, tune_decisions, write_decisions
 from common.commands.oof_sureness import against, check_public, sureness
 from common.competition import Competition
 from common.config import Config
@@ -13,6 +14,7 @@ from common.environment import runs_dir
 from common.keys import FOLD, IMAGE_ID
 from common.label_history import LabelHistory, records, say, word_issues
 from common.metrics.base import Metric
+from common.metrics.nested import Tuned
 from common.metrics.testimony import DOUBT, REGION
 from common.oof import read_oof
 from common.oof_files import read_experiment
@@ -21,6 +23,7 @@ from common.runs import Run
 from common.train_losses import confirm, learnt_late
 
 PUBLIC = 0.3  # share of the test set on the public leader board, unless told
+DECISIONS = "decisions.json"  # beside the folds: tuned thresholds, by metric
 LISTED = 10  # label issues that are printed
 TRAIN_LOSS = "train_loss"  # column: of a sample, where it was learnt from
 
@@ -46,9 +49,16 @@ def score_out_of_fold(
     other = read_experiment(root, name, rival) if rival else None
     config, frame = found.config, found.frame
     samples = read_samples(frame, config)
+    decided: dict[str, list[Tuned]] = {}
     for metric in Competition.find(name).metrics(config):
         print(_line(metric, frame, config))
-        print("\n".join(sureness(metric, samples, public)))
+        decided[metric.name] = tune_decisions(metric, samples, config)
+        for line in (
+            *sureness(metric, samples, public),
+            *say_decisions(decided[metric.name], config),
+        ):
+            print(line)
+    write_decisions(decided, found.runs[0].folder.parent / DECISIONS)
     print(f"{len(frame)} samples of {len(found.runs)} of {config.data.n_folds} folds")
     if other:
         print("\n".join(against(name, found, other, public)))

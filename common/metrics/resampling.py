@@ -152,8 +152,8 @@ def duel(
     whole, one, other = drawn.T
     swaps = np.where(one * other == 0, 0.5 * (one != other), one * other < 0)  # a tie: half
     wins = (whole > 0) + 0.5 * (whole == 0)
-    means = [float(values.mean()) if len(values) else float("nan") for values in (wins, swaps)]
-    return Duel(gains(np.arange(num)), interval_of(whole), *means, len(drawn))
+    won, swapped = (float(v.mean()) if len(v) else float("nan") for v in (wins, swaps))
+    return Duel(gains(np.arange(num)), interval_of(whole), won, swapped, len(drawn))
 
 
 def parts_of(num: int, public: float) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """`kit oof` on experiments whose truth is known, and on what cannot be scored."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from common.config import Config
 from common.keys import FOLD, GROUP, IMAGE_ID, LABEL, LOSS
 from common.runs import Run
 
-from .experiments import write_experiment
+from .experiments import COLOURS, settings, write_experiment, write_folds
 
 
 @pytest.fixture
@@ -125,3 +126,32 @@ def test_the_groups_of_a_training_reach_the_file(project, data, runs):
     assert {LABEL, LOSS, FOLD} < set(frame.columns)
     config = Config.read(runs / "colours" / "baseline" / "fold0" / "config.json")
     assert config.data.fold_kind == "group"
+
+
+def test_tuned_thresholds_are_told_beside_their_nested_score_and_kept(project, runs):
+    """Labels whose probabilities lie around 0.3 instead of 0.5."""
+    random = np.random.default_rng(0)
+    truth = (random.random((300, 3)) < 0.4).astype(np.float32)
+    said = (0.3 + 0.2 * (truth - 0.5) + 0.1 * random.normal(size=(300, 3))).clip(0, 1)
+    columns = {f"label_{name}": truth[:, c] for c, name in enumerate(COLOURS)}
+    columns |= {f"prob_{name}": said[:, c] for c, name in enumerate(COLOURS)}
+    ids = {IMAGE_ID: [f"i{n}" for n in range(300)], FOLD: np.arange(300) % 3, LOSS: 0.0}
+    config = settings(multilabel=True, metric="macro_f1", watch=("log_loss",))
+    write_folds(runs, "baseline", pd.DataFrame({**ids, **columns}), config)
+    code, text = project("oof", "colours")
+    assert code == 0, text
+    nested, naive, usual = numbers(
+        text,
+        r"  threshold per class blue .*, green .*, red .*: (\S+) by that of the other folds; "
+        r"(\S+) on the samples that chose it, (\S+) untuned",
+    )
+    assert usual + 0.2 < nested <= naive
+    assert text.count("untuned") == 2  # log_loss has nothing to decide
+    kept = json.loads((runs / "colours" / "baseline" / "decisions.json").read_text())
+    found = kept["macro_f1"]["threshold per class"]
+    assert found["values"] == pytest.approx([0.3] * 3, abs=0.06)
+    assert found["nested"] == pytest.approx(nested, abs=1e-4)
+    Run(runs / "colours" / "baseline" / "fold0").oof_file.unlink()
+    Run(runs / "colours" / "baseline" / "fold1").oof_file.unlink()
+    text = project("oof", "colours")[1]
+    assert "nested by fold it needs two folds (--fold all)" in text
