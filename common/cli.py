@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from common import cli_kernels
+from common import cli_kernels, cli_oof
 from common.cli_options import (
     DataDir,
     Experiment,
@@ -134,12 +134,7 @@ def predict(
     predict_test(competition, overrides or [], run or [], out, data, runs)
 
 
-@app.command()
-def oof(competition: Name, experiment: Experiment = "baseline", runs: RunsDir = None) -> None:
-    """Score the out-of-fold predictions of an experiment."""
-    from common.commands.oof import score_out_of_fold
-
-    score_out_of_fold(competition, experiment, runs)
+cli_oof.add_commands(app)
 
 
 @app.command("runs")

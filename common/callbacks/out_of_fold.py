@@ -6,7 +6,7 @@ from common.callbacks.base import Callback
 from common.callbacks.best import Best, warn
 from common.config import Config
 from common.errors import KitError, cannot_write
-from common.keys import FOLD
+from common.keys import FOLD, GROUP, INDEX
 from common.oof import write_oof
 from common.runs import Run
 
@@ -38,6 +38,9 @@ class OutOfFold(Callback):
     def _write(self, path: Path) -> None:
         frame = write_oof(self.learn.evaluation, self.config)
         frame[FOLD] = self.run_folder.fold
+        groups = getattr(self.learn.dls.valid.dataset, "groups", None)
+        if groups is not None:
+            frame[GROUP] = groups[self.learn.evaluation[INDEX]]
         partial = path.with_suffix(".partial")
         frame.to_parquet(partial, index=False)
         partial.replace(path)

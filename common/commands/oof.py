@@ -6,41 +6,66 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from common.commands.oof_decisions import say_decisions, tune_decisions, write_decisions
+from common.commands.oof_sureness import against, check_public, sureness
 from common.competition import Competition
 from common.config import Config
 from common.environment import runs_dir
-from common.errors import KitError
 from common.keys import FOLD, IMAGE_ID
 from common.label_history import LabelHistory, records, say, word_issues
 from common.metrics.base import Metric
+from common.metrics.nested import Tuned
 from common.metrics.testimony import DOUBT, REGION
 from common.oof import read_oof
-from common.runs import Run, find_runs
+from common.oof_files import read_experiment
+from common.oof_samples import read_samples
+from common.runs import Run
 from common.train_losses import confirm, learnt_late
 
+PUBLIC = 0.3  # share of the test set on the public leader board, unless told
+DECISIONS = "decisions.json"  # beside the folds: tuned thresholds, by metric
 LISTED = 10  # label issues that are printed
 TRAIN_LOSS = "train_loss"  # column: of a sample, where it was learnt from
 
 
-def score_out_of_fold(name: str, experiment: str, given_runs: Path | None) -> None:
-    """Print every metric per fold, their mean and spread, and pooled over all folds.
+def score_out_of_fold(
+    name: str,
+    experiment: str,
+    given_runs: Path | None,
+    public: float = PUBLIC,
+    rival: str = "",
+) -> None:
+    """Print every metric per fold, their mean and spread, pooled, and how sure that is.
 
     Below that the labels that are probably wrong; `label_issues.csv` beside the folds has them all.
+
+    Args:
+        public: share of the test set that the public leader board shows.
+        rival: another experiment, compared on the samples that both have.
     """
+    check_public(public)
     root = runs_dir(given_runs)
-    runs = [run for run in find_runs(root, name) if run.experiment == experiment]
-    runs = [run for run in runs if run.oof_file.exists()]
-    files = {run.fold: run.oof_file for run in runs}
-    if not files:
-        raise KitError(
-            f"expected out-of-fold predictions of {name}/{experiment} in '{root}', found none; "
-            f"kit train {name} --experiment {experiment}"
-        )
-    config = runs[0].config
-    frame = pd.concat([pd.read_parquet(files[fold]) for fold in sorted(files)], ignore_index=True)
+    found = read_experiment(root, name, experiment)
+    other = read_experiment(root, name, rival) if rival else None
+    config, frame = found.config, found.frame
+    samples = read_samples(frame, config)
+    decided: dict[str, list[Tuned]] = {}
     for metric in Competition.find(name).metrics(config):
         print(_line(metric, frame, config))
-    print(f"{len(frame)} samples of {len(files)} of {config.data.n_folds} folds")
+        decided[metric.name] = tune_decisions(metric, samples, config)
+        for line in (
+            *sureness(metric, samples, public),
+            *say_decisions(decided[metric.name], config),
+        ):
+            print(line)
+    write_decisions(decided, found.runs[0].folder.parent / DECISIONS)
+    print(f"{len(frame)} samples of {len(found.runs)} of {config.data.n_folds} folds")
+    if other:
+        print("\n".join(against(name, found, other, public)))
+    _show_issues(found.runs)
+
+
+def _show_issues(runs: Sequence[Run]) -> None:
     issues = gather_issues(runs)
     if issues is not None:
         file = runs[0].folder.parent / runs[0].label_issues_file.name

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from common.config import Config
 from common.data.cache import ResizedCache
-from common.data.columns import group_columns
+from common.data.columns import fold_groups, group_columns
 from common.data.dataset import ImageDataset
 from common.data.image import read_image
 from common.data.loaders import make_loader
@@ -43,6 +43,7 @@ def fold_loaders(
     }
     datasets = [ImageDataset(r, t, **common) for r, t in zip(rows, transforms, strict=True)]
     datasets[1].columns = group_columns(rows[1], config.log.breakdown)
+    datasets[1].groups = fold_groups(rows[1], config)
     size = min(train.batch_size, len(rows[0]))
     settings: dict[str, Any] = {"seed": train.seed, "num_workers": data.num_workers}
     return (

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from common.config import Config
 from common.data.box_dataset import BoxDataset
 from common.data.build import min_side, reader
-from common.data.columns import group_columns
+from common.data.columns import fold_groups, group_columns
 from common.data.loaders import make_loader
 from common.data.tolerant import tolerant_loader
 from common.data.transforms import train_transforms, valid_transforms
@@ -50,6 +50,7 @@ def box_loaders(
         **common,
     )
     validation.columns = group_columns(rows, config.log.breakdown)
+    validation.groups = fold_groups(rows, config)
     size = min(train.batch_size, len(training))
     settings: dict[str, Any] = {"seed": train.seed, "num_workers": data.num_workers}
     return (

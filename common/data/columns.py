@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from common.config import Config
 from common.errors import KitError, did_you_mean
 
 CROSS = "*"  # "quality*method" crosses two columns
@@ -28,6 +29,14 @@ def group_columns(
     wanted = dict.fromkeys(part for name in names for part in name.split(CROSS))
     found = {name: _groups(frame, name) for name in wanted}
     return found if rows is None else {name: groups[rows] for name, groups in found.items()}
+
+
+def fold_groups(frame: pd.DataFrame, config: Config) -> np.ndarray | None:
+    """Return `(N,)` text, which rows the folds keep together; None where they part any."""
+    name = config.data.fold_group
+    if "group" not in config.data.fold_kind or name not in frame.columns:
+        return None
+    return frame[name].astype(str).to_numpy(object)
 
 
 def _groups(frame: pd.DataFrame, name: str) -> pd.Categorical:

@@ -53,6 +53,7 @@ class ImageDataset(Dataset[dict[str, Any]]):
         self._paths = _encode(frame[PATH])
         self.labels = None if target is None else _labels(frame, target)
         self.columns: dict[str, pd.Categorical] = {}  # by which scores are broken down
+        self.groups: np.ndarray | None = None  # (N,) text: rows of one group belong together
         # Shared memory, so that workers which outlive an epoch see the next one begin.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 

@@ -41,7 +41,7 @@ def scored(multi_label: bool) -> Callable[[Score], Score]:
 
     def wrap(function: Score) -> Score:
         @wraps(function)
-        def checked(target: np.ndarray, prediction: np.ndarray, **options: int) -> float:
+        def checked(target: np.ndarray, prediction: np.ndarray, **options: float) -> float:
             target, prediction = np.asarray(target), np.asarray(prediction, dtype=np.float64)
             _check(function.__name__, target, prediction, multi_label)
             if len(target) == 0:

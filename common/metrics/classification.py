@@ -13,6 +13,15 @@ import numpy as np
 from common.errors import KitError
 from common.metrics.base import Metric
 from common.metrics.checks import Score, scored, undefined
+from common.metrics.columns import mean_average_precision_at, mean_column_log_loss
+from common.metrics.f_scores import (
+    macro_f,
+    matthews,
+    micro_f,
+    positive_f,
+    sample_f,
+    weighted_f,
+)
 
 
 def confusion_matrix(target: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
@@ -46,21 +55,6 @@ def top_k_accuracy(target: np.ndarray, prediction: np.ndarray, k: int = 5) -> fl
     """Return the share of samples whose class is among the k likeliest; ties go to the lower."""
     best = np.argsort(-prediction, axis=1, kind="stable")[:, :k]
     return (best == target[:, None]).any(1).mean()
-
-
-@scored(multi_label=True)
-def macro_f1(target: np.ndarray, prediction: np.ndarray) -> float:
-    """Return the mean F1 over classes; multi-label at 0.5.
-
-    As in scikit-learn, a class neither present nor predicted is left out; a multi-label one is 0.
-    """
-    if target.ndim == 2:
-        truth, guess = target > 0.5, prediction >= 0.5
-        hits, total = (truth & guess).sum(0), truth.sum(0) + guess.sum(0)
-        return (2 * hits / np.maximum(total, 1)).mean()
-    counts = confusion_matrix(target, prediction, prediction.shape[1])
-    total = counts.sum(0) + counts.sum(1)
-    return (2 * counts.diagonal()[total > 0] / total[total > 0]).mean()
 
 
 @scored(multi_label=False)
@@ -132,11 +126,26 @@ METRICS: dict[str, Metric] = {
         Metric("accuracy", accuracy),
         Metric("top_3_accuracy", partial(top_k_accuracy, k=3)),
         Metric("top_5_accuracy", partial(top_k_accuracy, k=5)),
-        Metric("macro_f1", macro_f1),
+        Metric("macro_f1", macro_f),
+        Metric("macro_f2", partial(macro_f, beta=2)),
+        Metric("macro_f05", partial(macro_f, beta=0.5)),
+        Metric("weighted_f1", weighted_f),
+        Metric("micro_f1", micro_f),
+        Metric("sample_f1", sample_f),  # several labels only
+        Metric("sample_f2", partial(sample_f, beta=2)),
+        Metric("positive_f1", positive_f),  # two classes only
+        Metric("positive_f2", partial(positive_f, beta=2)),
+        Metric("positive_f05", partial(positive_f, beta=0.5)),
+        Metric("matthews", matthews),
         Metric("balanced_accuracy", balanced_accuracy),
         Metric("log_loss", log_loss, maximise=False),
+        Metric("mean_column_log_loss", mean_column_log_loss, maximise=False),
         Metric("roc_auc", roc_auc),
+        Metric("mean_column_auc", roc_auc),  # Kaggle's name of it
         Metric("average_precision", average_precision),
+        Metric("map_3", partial(mean_average_precision_at, k=3)),
+        Metric("map_5", partial(mean_average_precision_at, k=5)),
+        Metric("map_12", partial(mean_average_precision_at, k=12)),
         Metric("quadratic_kappa", quadratic_kappa),
     )
 }

@@ -9,11 +9,13 @@ from common.metrics.base import Metric
 GRID = np.linspace(0.02, 0.98, 49)  # 0.5 is among them
 
 
-def cut(prediction: np.ndarray, threshold: float, multilabel: bool = False) -> np.ndarray:
+def cut(
+    prediction: np.ndarray, threshold: float | np.ndarray, multilabel: bool = False
+) -> np.ndarray:
     """Return `(N, C)` probabilities as 0 and 1: of two classes by that of the second.
 
     As an argmax of two would have it, the second class must exceed the threshold; a label of
-    several must reach it.
+    several must reach it (or its own, of `(C,)` thresholds).
     """
     if multilabel:
         return (prediction >= threshold).astype(np.float32)

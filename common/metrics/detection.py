@@ -4,7 +4,7 @@ Truth of an image: `(K, 4)` xyxy pixels, or a dict with BOXES and, for mAP, LABE
 Prediction: a dict with BOXES `(P, 4)` xyxy, SCORES `(P,)` and, for mAP, LABELS `(P,)`. All numpy.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,16 +98,29 @@ def cross_tuned_wheat_score(
     """
     if len(targets) < 2:
         return undefined("cross_tuned_wheat_score: there are fewer than two images")
+    return float(_mean(cross_tuned_scores(targets, predictions, grid, empty)[None])[0])
+
+
+def cross_tuned_scores(
+    targets: Sequence[Truth],
+    predictions: Sequence[Prediction],
+    grid: Sequence[float] | np.ndarray = GRID,
+    empty: float | None = 1.0,
+) -> np.ndarray:
+    """Return the `(N,)` scores of images, each with the threshold of the other half; see above.
+
+    All NaN where a prediction is NaN.
+    """
     matches = _match(separate_classes(targets), separate_classes(predictions))
     if matches.broken.any():
-        return float("nan")
+        return np.full(len(targets), np.nan)
     scores = _scores_over(matches, np.asarray(grid, dtype=np.float64), empty)
     found = np.empty(scores.shape[1])
     for half in (0, 1):
         means = _mean(scores[:, half::2])
         best = int(np.nanargmax(means)) if np.isfinite(means).any() else 0
         found[1 - half :: 2] = scores[best, 1 - half :: 2]
-    return float(_mean(found[None])[0])
+    return found
 
 
 def separate_classes(items: Sequence[Any]) -> list[Any]:
@@ -170,10 +183,18 @@ def _usual_wheat_score(targets: Sequence[Truth], predictions: Sequence[Predictio
     return wheat_score(targets, predictions, confidence=USUAL_CONFIDENCE)
 
 
-_FUNCTIONS: dict[str, Callable[..., float]] = {
-    "wheat_score": _usual_wheat_score,
-    "cross_tuned_wheat_score": cross_tuned_wheat_score,
-    "coco_map": coco_map,
-    "coco_map_50": coco_map_50,
+def _usual_scores(targets: Sequence[Truth], predictions: Sequence[Prediction]) -> np.ndarray:
+    matches = _match(targets, predictions)
+    scores = _scores_over(matches, np.array([USUAL_CONFIDENCE]), 1.0)[0]
+    return np.where(matches.broken, np.nan, scores)
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("wheat_score", _usual_wheat_score, each=_usual_scores),
+        Metric("cross_tuned_wheat_score", cross_tuned_wheat_score, each=cross_tuned_scores),
+        Metric("coco_map", coco_map),
+        Metric("coco_map_50", coco_map_50),
+    )
 }
-METRICS: dict[str, Metric] = {name: Metric(name, score) for name, score in _FUNCTIONS.items()}

@@ -20,7 +20,7 @@ def test_every_metric_of_a_task_is_found_under_its_own_name(task) -> None:
 
 def test_a_misspelt_metric_gets_a_hint() -> None:
     with pytest.raises(KitError, match="did you mean 'macro_f1'"):
-        choose_metrics(config("classification", "accuracy", "f1_macro_"))
+        choose_metrics(config("classification", "accuracy", "macrof1"))
 
 
 def test_a_metric_of_another_task_is_refused() -> None:

@@ -3,14 +3,24 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
+from torchmetrics.retrieval import RetrievalMRR
 
 from common.errors import KitError
 from common.metrics.classification import METRICS, confusion_matrix, top_k_accuracy
 
-MULTI_LABEL = ("accuracy", "macro_f1", "log_loss", "roc_auc", "average_precision")
+MULTI_LABEL = (
+    *("accuracy", "macro_f1", "macro_f2", "macro_f05", "weighted_f1", "micro_f1"),
+    *("sample_f1", "sample_f2", "log_loss", "mean_column_log_loss", "roc_auc", "mean_column_auc"),
+    *("average_precision", "map_3", "map_5", "map_12"),
+)
+LABELS_ONLY = ("sample_f1", "sample_f2")
+TWO_CLASSES = ("positive_f1", "positive_f2", "positive_f05")
+CLASSES = sorted(set(METRICS) - set(LABELS_ONLY) - set(TWO_CLASSES))
+TOP = ("top_3_accuracy", "top_5_accuracy", "map_3", "map_5", "map_12")
 OPTIONS = {"multi_class": "ovr", "average": "macro"}
 
 
@@ -40,6 +50,18 @@ def scikit(name: str, target: np.ndarray, probs: np.ndarray) -> float:
     return {
         "accuracy": lambda: reference.accuracy_score(target, guess),
         "macro_f1": lambda: reference.f1_score(target, guess, average="macro"),
+        "macro_f2": lambda: reference.fbeta_score(target, guess, beta=2, average="macro"),
+        "macro_f05": lambda: reference.fbeta_score(target, guess, beta=0.5, average="macro"),
+        "weighted_f1": lambda: reference.f1_score(target, guess, average="weighted"),
+        "micro_f1": lambda: reference.f1_score(target, guess, average="micro"),
+        "positive_f1": lambda: reference.f1_score(target, guess, zero_division=0),
+        "positive_f2": lambda: reference.fbeta_score(target, guess, beta=2, zero_division=0),
+        "positive_f05": lambda: reference.fbeta_score(target, guess, beta=0.5, zero_division=0),
+        "matthews": lambda: reference.matthews_corrcoef(target, guess),
+        "mean_column_log_loss": lambda: np.mean(
+            [reference.log_loss(target == c, probs[:, c]) for c in labels]
+        ),
+        "mean_column_auc": lambda: reference.roc_auc_score(target, positive, **OPTIONS),
         "balanced_accuracy": lambda: reference.balanced_accuracy_score(target, guess),
         "log_loss": lambda: reference.log_loss(target, probs, labels=labels),
         "roc_auc": lambda: reference.roc_auc_score(target, positive, **OPTIONS),
@@ -52,7 +74,7 @@ def scikit(name: str, target: np.ndarray, probs: np.ndarray) -> float:
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("num_classes", [2, 3, 6])
-@pytest.mark.parametrize("name", sorted(set(METRICS) - {"top_3_accuracy", "top_5_accuracy"}))
+@pytest.mark.parametrize("name", sorted(set(CLASSES) - set(TOP)))
 def test_agrees_with_scikit_learn(name: str, num_classes: int, ties: bool) -> None:
     for seed in range(5):
         target, probs = draw(num_classes, seed, ties)
@@ -76,22 +98,129 @@ def test_top_k_grows_from_accuracy_to_one_even_when_tied() -> None:
     assert scores[-1] == 1
 
 
+@pytest.mark.parametrize("name", TWO_CLASSES)
+def test_of_two_classes_agrees_with_scikit_learn(name: str) -> None:
+    for seed in range(5):
+        target, probs = draw(2, seed)
+        expected = scikit(name, target, probs)
+        assert METRICS[name].function(target, probs) == pytest.approx(expected, abs=1e-9)
+    nothing = np.stack([np.ones(len(target)), np.zeros(len(target))], 1)
+    assert METRICS[name].function(target, nothing) == 0
+    with pytest.raises(KitError, match="expected two classes, got 3"):
+        METRICS[name].function(*draw(3, seed=0))
+
+
+def average_precision_at(truth: list, ranked: list, k: int) -> float:
+    """Kaggle's average precision at k, word by word."""
+    score, hits = 0.0, 0
+    for place, guess in enumerate(ranked[:k]):
+        if guess in truth:
+            hits += 1
+            score += hits / (place + 1)
+    return score / min(len(truth), k) if truth else 0.0
+
+
+@pytest.mark.parametrize("k", [3, 5, 12])
+def test_ranked_guesses_agree_with_torchmetrics_and_kaggles_text(k: int) -> None:
+    target, probs = draw(9, seed=2)
+    mrr = RetrievalMRR(top_k=min(k, 9), empty_target_action="neg")
+    place = torch.arange(len(target)).repeat_interleave(9)
+    truth = torch.from_numpy(target[:, None] == np.arange(9))
+    expected = mrr(torch.from_numpy(probs).reshape(-1), truth.reshape(-1), indexes=place)
+    assert METRICS[f"map_{k}"].function(target, probs) == pytest.approx(float(expected), abs=1e-6)
+    labels, said = draw_labels(9, seed=2)
+    each = [
+        average_precision_at(
+            np.flatnonzero(row).tolist(), np.argsort(-p, kind="stable").tolist(), k
+        )
+        for row, p in zip(labels, said, strict=True)
+    ]
+    assert METRICS[f"map_{k}"].function(labels, said) == pytest.approx(np.mean(each))
+
+
 @pytest.mark.parametrize("name", MULTI_LABEL)
-def test_multi_label_agrees_with_scikit_learn(name: str) -> None:
-    target, probs = draw_labels(4, seed=3)
+@pytest.mark.parametrize("seed", [3, 4])
+def test_multi_label_agrees_with_scikit_learn(name: str, seed: int) -> None:
+    target, probs = draw_labels(4, seed)
     guess = (probs >= 0.5).astype(int)
     columns = [reference.log_loss(target[:, c], probs[:, c]) for c in range(4)]
+
+    def f_score(average: str, beta: float = 1) -> float:
+        return reference.fbeta_score(target, guess, beta=beta, average=average, zero_division=0)
+
+    def ranked(k: int) -> float:
+        return np.mean(
+            [
+                average_precision_at(
+                    list(np.flatnonzero(t)), list(np.argsort(-p, kind="stable")), k
+                )
+                for t, p in zip(target, probs, strict=True)
+            ]
+        )
+
     expected = {
-        "accuracy": reference.accuracy_score(target, guess),
-        "macro_f1": reference.f1_score(target, guess, average="macro", zero_division=0),
-        "log_loss": np.mean(columns),
-        "roc_auc": reference.roc_auc_score(target, probs),
-        "average_precision": reference.average_precision_score(target, probs),
-    }[name]
+        "accuracy": lambda: reference.accuracy_score(target, guess),
+        "macro_f1": lambda: f_score("macro"),
+        "macro_f2": lambda: f_score("macro", 2),
+        "macro_f05": lambda: f_score("macro", 0.5),
+        "weighted_f1": lambda: f_score("weighted"),
+        "micro_f1": lambda: f_score("micro"),
+        "sample_f1": lambda: f_score("samples"),
+        "sample_f2": lambda: f_score("samples", 2),
+        "log_loss": lambda: np.mean(columns),
+        "mean_column_log_loss": lambda: np.mean(columns),
+        "roc_auc": lambda: reference.roc_auc_score(target, probs),
+        "mean_column_auc": lambda: reference.roc_auc_score(target, probs),
+        "average_precision": lambda: reference.average_precision_score(target, probs),
+        "map_3": lambda: ranked(3),
+        "map_5": lambda: ranked(5),
+        "map_12": lambda: ranked(12),
+    }[name]()
     assert METRICS[name].function(target, probs) == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_one_sample_perfect_predictions_and_constant_ones(name: str) -> None:
+    """A score in its range or, where none exists, NaN with a warning; never an error."""
+    metric = METRICS[name]
+    labels, single = name in LABELS_ONLY, 2 if name in TWO_CLASSES else 4
+    target, guess = draw_labels(4, seed=0) if labels else draw(single, seed=0)
+    if labels:  # a sample without labels scores 0, whatever is said of it
+        target, guess = target[target.any(1)], guess[target.any(1)]
+    perfect = target.astype(float) if labels else np.eye(single)[target]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        constant = metric.function(target, np.full_like(guess, 1 / guess.shape[1]))
+        one = metric.function(target[:1], guess[:1])
+    best = metric.function(target, perfect)
+    assert best == pytest.approx(1.0 if metric.maximise else 0.0, abs=0.05)
+    least, most = (-1, 1) if metric.maximise else (0, 40)
+    assert math.isnan(one) or least <= one <= most
+    assert least <= constant <= most
+
+
+@pytest.mark.parametrize("name", ["matthews", "weighted_f1", "micro_f1", "macro_f2"])
+def test_one_class_alone_scores_as_scikit_learn_says(name: str) -> None:
+    target = np.zeros(7, int)
+    for guess in (np.zeros(7, int), np.array([0, 1, 2, 0, 1, 2, 0])):
+        probs = np.eye(3)[guess] * 0.7 + 0.1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = scikit(name, target, probs)
+        assert METRICS[name].function(target, probs) == pytest.approx(expected)
+
+
+def test_labels_of_no_sample_have_no_weighted_score() -> None:
+    with pytest.warns(UserWarning, match="no sample carries a label"):
+        assert math.isnan(METRICS["weighted_f1"].function(np.zeros((3, 2)), np.zeros((3, 2))))
+
+
+def test_a_score_of_labels_refuses_classes() -> None:
+    with pytest.raises(KitError, match="set multilabel=True"):
+        METRICS["sample_f2"].function(*draw(3, seed=0))
+
+
+@pytest.mark.parametrize("metric", [METRICS[name] for name in CLASSES], ids=CLASSES)
 def test_truth_scores_better_than_a_guess_and_a_guess_than_its_opposite(metric) -> None:
     target, guess = draw(8, seed=4)
     sign = 1 if metric.maximise else -1
@@ -101,7 +230,7 @@ def test_truth_scores_better_than_a_guess_and_a_guess_than_its_opposite(metric) 
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10_000), name=st.sampled_from(sorted(METRICS)))
+@given(seed=st.integers(0, 10_000), name=st.sampled_from(CLASSES))
 def test_the_order_of_samples_does_not_matter(seed: int, name: str) -> None:
     target, probs = draw(4, seed, ties=True, n=30)
     order = np.random.default_rng(seed).permutation(30)
@@ -112,8 +241,9 @@ def test_the_order_of_samples_does_not_matter(seed: int, name: str) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
 def test_one_broken_prediction_gives_nan(metric, value: float) -> None:
-    target, probs = draw(6, seed=5)
-    probs[7, 2] = value
+    labels, single = metric.name in LABELS_ONLY, 2 if metric.name in TWO_CLASSES else 6
+    target, probs = draw_labels(4, seed=5) if labels else draw(single, seed=5)
+    probs[7, 1] = value
     assert math.isnan(metric.function(target, probs))
 
 
@@ -147,7 +277,7 @@ def test_scores_of_a_whole_fold_warn_of_nothing() -> None:
     target, probs = draw(4, seed=7)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert all(np.isfinite(m.function(target, probs)) for m in METRICS.values())
+        assert all(np.isfinite(METRICS[name].function(target, probs)) for name in CLASSES)
 
 
 def test_confusion_matrix_agrees_with_scikit_learn_and_counts_every_sample() -> None:

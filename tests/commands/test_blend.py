@@ -1,0 +1,234 @@
+"""`kit blend`: what is gained is real, and what does not fit is refused."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import log_loss
+
+from common.blending.blends import HOWS
+from common.blending.weights import hill_climb, optimise
+from common.keys import BOXES, FOLD, IMAGE_ID, LABEL, LABELS, LOSS, SCORES
+from common.metrics.detection import wheat_score
+from common.oof import PREDICTED, read_oof
+from common.runs import Run
+
+from .experiments import settings, write_experiment, write_folds
+
+PROBS = ["prob_blue", "prob_green", "prob_red"]
+
+
+@pytest.fixture
+def runs(project, tmp_path):
+    return tmp_path / "runs"
+
+
+def blend(project, *words, members=("a", "b")):
+    named = [word for member in members for word in ("--run", member)]
+    return project("blend", "colours", *named, *words)
+
+
+def test_three_that_err_apart_gain_together_in_every_way(project, runs):
+    frames = [write_experiment(runs, name, 1.6, seed) for seed, name in enumerate("abc")]
+    code, text = blend(project, "--how", "mean", members="abc")
+    assert code == 0, text
+    for how in HOWS:
+        (gain,) = re.findall(rf"^{how} +[\d.]+  ([+-][\d.]+)", text, re.MULTILINE)
+        assert float(gain) > 0.02, text
+    mean = np.mean([frame[PROBS].to_numpy() for frame in frames], 0)
+    folder = runs / "colours" / "blend-mean"
+    kept = pd.read_parquet(folder / "oof.parquet")
+    np.testing.assert_allclose(kept[PROBS].to_numpy(), mean)
+    assert kept[FOLD].tolist() == frames[0][FOLD].tolist()
+    content = json.loads((folder / "blend.json").read_text())
+    assert content["members"] == ["a", "b", "c"]
+    assert content["weights"] == pytest.approx([1 / 3] * 3)
+    accuracy = (mean.argmax(1) == frames[0][LABEL]).mean()
+    assert content["scores"]["mean"] == pytest.approx(accuracy)
+    assert f"mean       {accuracy:.4f}" in text
+    assert (folder / "figures" / "correlation.png").stat().st_size > 1000
+
+
+def test_a_worthless_member_gets_no_weight_and_given_weights_are_taken(project, runs):
+    good = write_experiment(runs, "a", 1.2, seed=1)
+    bad = write_experiment(runs, "b", 12.0, seed=2)
+    assert blend(project, "--how", "hill", "--name", "x")[0] == 0
+    content = json.loads((runs / "colours" / "blend-x" / "blend.json").read_text())
+    assert content["weights"][0] > 0.75
+    assert blend(project, "--how", "mean", "--weights", "0.9,0.1")[0] == 0
+    kept = pd.read_parquet(runs / "colours" / "blend-mean" / "oof.parquet")[PROBS]
+    np.testing.assert_allclose(kept, 0.9 * good[PROBS] + 0.1 * bad[PROBS])
+
+
+def test_tuned_ways_never_see_the_fold_that_they_are_scored_on(project, runs):
+    """Other labels in fold 0 change what is learnt for folds 1 and 2 alone."""
+    for how in ("hill", "stack", "power"):
+        for name, seed in (("a", 1), ("b", 2)):
+            write_experiment(runs, f"{how}{name}", 1.5, seed)
+        members = (f"{how}a", f"{how}b")
+        assert blend(project, "--how", how, members=members)[0] == 0
+        file = runs / "colours" / f"blend-{how}" / "oof.parquet"
+        before = pd.read_parquet(file).set_index(IMAGE_ID)
+        for name in members:
+            oof = Run(runs / "colours" / name / "fold0").oof_file
+            frame = pd.read_parquet(oof)
+            frame.assign(**{LABEL: (frame[LABEL] + 1) % 3}).to_parquet(oof, index=False)
+        assert blend(project, "--how", how, members=members)[0] == 0
+        after = pd.read_parquet(file).set_index(IMAGE_ID)
+        own = before[FOLD] == 0
+        np.testing.assert_allclose(after.loc[own, PROBS], before.loc[own, PROBS])
+        if how == "stack":
+            assert not np.allclose(after.loc[~own, PROBS], before.loc[~own, PROBS])
+
+
+def test_weights_are_those_of_a_fine_grid():
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 3, 400)
+    said = []
+    for noise in (1.0, 1.5):
+        logits = 2 * np.eye(3)[truth] + noise * random.normal(size=(400, 3))
+        said.append(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
+
+    def gain(weights: np.ndarray) -> float:
+        return -log_loss(truth, weights[0] * said[0] + weights[1] * said[1])
+
+    best = max(gain(np.array([w, 1 - w])) for w in np.linspace(0, 1, 201))
+    for find in (hill_climb, optimise):
+        weights = find(gain, 2)
+        assert weights.sum() == pytest.approx(1)
+        assert (weights >= 0).all()
+        assert gain(weights) == pytest.approx(best, abs=2e-3)
+
+
+def drop_rows(runs):
+    file = Run(runs / "colours" / "b" / "fold1").oof_file
+    pd.read_parquet(file)[2:].to_parquet(file, index=False)
+
+
+def drop_oof(runs):
+    for fold in range(3):
+        Run(runs / "colours" / "b" / f"fold{fold}").oof_file.unlink()
+
+
+def change_folds(runs):
+    file = Run(runs / "colours" / "b" / "fold1").oof_file
+    pd.read_parquet(file).assign(**{FOLD: 2}).to_parquet(file, index=False)
+
+
+def change_labels(runs):
+    file = Run(runs / "colours" / "b" / "fold1").oof_file
+    frame = pd.read_parquet(file)
+    frame.loc[:3, LABEL] = (frame.loc[:3, LABEL] + 1) % 3
+    frame.to_parquet(file, index=False)
+
+
+def change_classes(runs):
+    for fold in range(3):
+        file = runs / "colours" / "b" / f"fold{fold}" / "config.json"
+        file.write_text(settings(classes=("red", "green", "blue")).model_dump_json())
+
+
+def segment(runs):
+    for fold in range(3):
+        file = runs / "colours" / "a" / f"fold{fold}" / "config.json"
+        file.write_text(settings(task="segmentation").model_dump_json())
+
+
+def drop_checkpoint(runs):
+    Run(runs / "colours" / "b" / "fold1").best().unlink()
+
+
+REFUSED = {
+    "other ids": (drop_rows, (), "2 are lacking: 'i001', 'i004'"),
+    "no out-of-fold file": (drop_oof, (), "expected out-of-fold predictions of colours/b"),
+    "other folds": (change_folds, (), "100 samples are in another one: 'i001'"),
+    "other labels": (change_labels, (), "4 samples have others"),
+    "other classes": (change_classes, (), "b has ('red', 'green', 'blue')"),
+    "masks": (segment, (), "average masks when predicting: kit predict colours --run A/fold0"),
+    "no checkpoint": (drop_checkpoint, (), "1 of b have none: 'colours/b/fold1'"),
+    "a sum of 1.2": (None, ("--weights", "0.9,0.3"), "add up to 1, got 1.2; give 0.75,0.25"),
+    "negative": (None, ("--weights=-0.5,1.5",), "expected weights of 0 or more"),
+    "too many": (None, ("--weights", "0.5,0.2,0.3"), "expected 2 weights, one for each of a, b"),
+    "no numbers": (None, ("--weights", "half"), "expected --weights such as 0.6,0.4"),
+    "weights that are found": (
+        None,
+        ("--how", "hill", "--weights", "0.5,0.5"),
+        "expected no --weights with --how hill",
+    ),
+    "not a way": (None, ("--how", "hil"), "did you mean 'hill'?"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_does_not_fit_is_refused(what, project, runs):
+    spoil, words, telling = REFUSED[what]
+    write_experiment(runs, "a")
+    write_experiment(runs, "b", seed=1)
+    if spoil:
+        spoil(runs)
+    code, text = blend(project, *words)
+    assert code == 2, text
+    assert telling in text
+    assert "Traceback" not in text
+
+
+def test_one_alone_is_no_blend(project, runs):
+    write_experiment(runs, "a")
+    for members in (("a",), ("a", "a"), ()):
+        code, text = blend(project, members=members)
+        assert code == 2
+        assert "expected two or more different experiments" in text
+
+
+def test_of_one_fold_nothing_is_tuned(project, runs):
+    for seed, name in enumerate("ab"):
+        write_experiment(runs, name, 1.5, seed)
+        for fold in (1, 2):
+            Run(runs / "colours" / name / f"fold{fold}").oof_file.unlink()
+    code, text = blend(project)
+    assert code == 0, text
+    assert "hill" not in text
+    code, text = blend(project, "--how", "stack")
+    assert code == 2
+    assert "expected 2 folds or more for --how stack" in text
+
+
+def test_the_stack_that_is_kept_can_be_applied(project, runs):
+    frames = [write_experiment(runs, name, 1.5, seed) for seed, name in enumerate("ab")]
+    assert blend(project, "--how", "stack")[0] == 0
+    content = json.loads((runs / "colours" / "blend-stack" / "blend.json").read_text())
+    (model,) = content["options"]["models"]
+    said = np.clip(np.stack([frame[PROBS] for frame in frames], 1), 1e-7, 1 - 1e-7)
+    odds = np.log(said / (1 - said)).reshape(len(said), -1)
+    logits = odds @ np.array(model["coefficients"]).T + model["intercepts"]
+    right = np.array(model["classes"])[logits.argmax(1)] == frames[0][LABEL]
+    assert right.mean() == pytest.approx(content["scores"]["stack"], abs=0.03)
+
+
+def test_boxes_are_fused(project, runs):
+    """Two detectors that shake in their own ways; together they shake less."""
+    config = settings(task="detection", classes=("head",), metric="wheat_score", watch=())
+    random, truth = np.random.default_rng(0), []
+    for _ in range(30):
+        corner = np.arange(4)[:, None] * 60.0 + random.uniform(0, 20, (4, 2))
+        truth.append(np.hstack([corner, corner + 30]))
+    for name in "ab":
+        rows = [
+            {
+                IMAGE_ID: f"i{n:02d}", BOXES: boxes.ravel(), LABELS: np.zeros(4, int),
+                PREDICTED + BOXES: (boxes + random.normal(0, 2, boxes.shape)).ravel(),
+                PREDICTED + LABELS: np.zeros(4, int), PREDICTED + SCORES: np.full(4, 0.9),
+                LOSS: 0.0, FOLD: n % 3,
+            }
+            for n, boxes in enumerate(truth)
+        ]  # fmt: skip
+        write_folds(runs, name, pd.DataFrame(rows), config)
+    code, text = blend(project)
+    assert code == 0, text
+    (gain,) = re.findall(r"^mean +[\d.]+  ([+-][\d.]+)", text, re.MULTILINE)
+    assert float(gain) > 0.03
+    kept = pd.read_parquet(runs / "colours" / "blend-mean" / "oof.parquet")
+    score = wheat_score(*read_oof(kept, config), confidence=0.5)
+    assert f"mean       {score:.4f}" in text
