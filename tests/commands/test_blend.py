@@ -232,3 +232,17 @@ def test_boxes_are_fused(project, runs):
     kept = pd.read_parquet(runs / "colours" / "blend-mean" / "oof.parquet")
     score = wheat_score(*read_oof(kept, config), confidence=0.5)
     assert f"mean       {score:.4f}" in text
+
+
+def test_trained_experiments_are_blended(project, runs):
+    """From `kit train` to a blend, with files as training writes them."""
+    from .conftest import FAST
+
+    for name, rate in (("a", "0.01"), ("b", "0.003")):
+        words = (*FAST, "data.n_folds=2", "train.epochs=3", f"train.lr={rate}")
+        code, text = project("train", "colours", *words, "--fold", "all", "--name", name)
+        assert code == 0, text
+    code, text = blend(project)
+    assert code == 0, text
+    assert "24 samples" in text
+    assert len(pd.read_parquet(next(runs.glob("colours/blend-*/oof.parquet")))) == 24
