@@ -1,7 +1,15 @@
-# The newest tested set of packages, on CPU or GPU; on Kaggle the image is there already.
-FROM python:3.11-slim
-RUN apt-get update && apt-get install -y --no-install-recommends git make && rm -rf /var/lib/apt/lists/*
+# The Kaggle image, and what it lacks. On a GPU: --build-arg IMAGE=kaggle-gpu-images
+ARG IMAGE=kaggle-images
+ARG TAG=v170
+FROM gcr.io/${IMAGE}/python:${TAG}
 WORKDIR /kit
-COPY . .
-RUN pip install --no-cache-dir uv && uv pip install --system --editable . --constraint constraints.txt
+COPY requirements.txt ./
+# All that is there is a constraint: what would replace a package of the image fails instead.
+RUN pip list --format=freeze > /tmp/image.txt \
+    && pip install --no-cache-dir --requirement requirements.txt --constraint /tmp/image.txt \
+    && useradd --create-home --uid 10001 kit \
+    && chown kit /kit
+COPY --chown=kit . .
+RUN pip install --no-cache-dir --no-deps --editable .
+USER 10001
 ENTRYPOINT ["kit"]

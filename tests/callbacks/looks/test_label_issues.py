@@ -1,5 +1,6 @@
 """Planted wrong labels come first after a whole small training, for every task."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,6 +25,8 @@ from common.models.detector import make_detector
 from common.models.segmenter import make_segmenter
 from common.runs import Run
 from common.train_losses import TrainLosses, confirm, learnt_late
+
+from ...loggers.conftest import WandbRun
 
 PARTS = {
     "classification": (fold_loaders, make_classifier, classification.make_learner),
@@ -109,6 +112,20 @@ def config_of(task: str, **update) -> Config:
         train=TrainConfig(epochs=8, batch_size=5, lr=5e-3, seed=1),
         log=LogConfig(loggers=("local",), looks=("label_issues",), strict=True),
     ).model_copy(update=update)
+
+
+def test_wandb_has_the_list_with_its_pictures(colour_config, wrong_colours, tmp_path):
+    frame, wrong = wrong_colours
+    config = colour_config.model_copy(update={"log.loggers": ["wandb"], "train.epochs": 2})
+    kept = WandbRun(next((train(config, frame, tmp_path).folder / "wandb").glob("offline-run-*")))
+    ((_, table),) = kept.column("valid/label_issues")
+    rows = json.loads((kept.folder / "files" / table["path"]).read_text())
+    assert "image_id" in rows["columns"]
+    assert wrong in [row[rows["columns"].index("image_id")] for row in rows["data"]]
+    ((_, panel),) = kept.column("valid/label_issues_images")
+    assert len(panel["filenames"]) == len(rows["data"])
+    assert all((kept.folder / "files" / name).exists() for name in panel["filenames"])
+    assert any(kind == "label_issues" for _, kind in kept.artifacts)
 
 
 def test_parts_of_masks(tmp_path):
