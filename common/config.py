@@ -118,12 +118,14 @@ class PredictConfig(Values):
 
     tta: Literal["none", "flip", "mirrors", "d4"] = "none"  # views of each image: 1, 2, 4 or 8
     # of the trained size; each is one more set of views
+    weights: tuple[Annotated[float, Field(ge=0)], ...] = ()  # of the checkpoints, in their order;
+    # empty: all alike. Classes and masks only, for boxes are fused
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((1.0,), min_length=1)
     time_limit: float = Field(0, ge=0)  # hours from the start of the process; 0 = none
     fallback: tuple[Literal["tta", "models"], ...] = ("tta", "models")  # given up first to last,
     # for the images that remain, when the estimate exceeds the limit
 
-    @field_validator("scales", "fallback", mode="before")
+    @field_validator("scales", "weights", "fallback", mode="before")
     @classmethod
     def _split_words(cls, value: Any) -> Any:
         """Let the command line say predict.scales=1,1.25 or predict.scales=1.25."""
