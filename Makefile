@@ -4,6 +4,7 @@ KAGGLE_PYTHON ?= 3.12
 COMPETITION ?= alaska2_classification
 DEMO_DATA ?= data/$(COMPETITION)
 DEMO_OUT ?= runs/$(COMPETITION)/demo
+PYTEST ?= -n auto --dist loadfile  # a process per core; a file stays in one
 
 # Small machines share their cores: two threads of torch can be twenty times slower than one.
 export OMP_NUM_THREADS ?= 1
@@ -18,10 +19,10 @@ demo: .venv/.ready
 	$(VENV)/kit predict $(COMPETITION) --data $(DEMO_DATA) --run $(COMPETITION)/demo/fold0 --out $(DEMO_OUT)
 
 test: .venv/.ready lint
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest $(PYTEST)
 
 test-kaggle: .venv-kaggle/.ready
-	.venv-kaggle/bin/python -m pytest
+	.venv-kaggle/bin/python -m pytest $(PYTEST)
 
 lint: .venv/.ready
 	$(VENV)/ruff check .
