@@ -11,12 +11,17 @@ export OMP_NUM_THREADS ?= 1
 VENV := .venv/bin
 UV := $(VENV)/uv
 
-.PHONY: demo test test-kaggle lint bench lock clean
+.PHONY: demo rehearse test test-kaggle lint bench lock clean
 
 demo: .venv/.ready
 	@test -d $(DEMO_DATA) || $(VENV)/kit demo $(COMPETITION) --data $(DEMO_DATA)
 	$(VENV)/kit train $(COMPETITION) --experiment demo --data $(DEMO_DATA) --resume
 	$(VENV)/kit predict $(COMPETITION) --data $(DEMO_DATA) --run $(COMPETITION)/demo/fold0 --out $(DEMO_OUT)
+
+# The trained demo as Kaggle would run it, in the image's versions where they are installed.
+rehearse: demo
+	$(VENV)/kit kernel pack $(COMPETITION) --run $(COMPETITION)/demo/fold0
+	$(VENV)/kit kernel rehearse $(COMPETITION) --data $(DEMO_DATA)
 
 test: .venv/.ready lint
 	$(VENV)/python -m pytest $(PYTEST)
