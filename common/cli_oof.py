@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from common.cli_options import Experiment, Name, RunsDir
+from common.cli_options import DataDir, Experiment, Name, RunsDir
 
 Against = Annotated[
     str, typer.Option("--against", help="another experiment, compared on the same samples")
@@ -33,12 +33,16 @@ def oof(
     experiment: Experiment = "baseline",
     against: Against = "",
     public: Public = 0.3,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="also: what each predict.tta adds, and costs")
+    ] = False,
+    data: DataDir = None,
     runs: RunsDir = None,
 ) -> None:
     """Score the out-of-fold predictions of an experiment, and say how sure the score is."""
     from common.commands.oof import score_out_of_fold
 
-    score_out_of_fold(competition, experiment, runs, public, against)
+    score_out_of_fold(competition, experiment, runs, public, against, tta, data)
 
 
 def blend(
