@@ -73,7 +73,11 @@ class TrainConfig(Values):
     mixup: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
     cutmix: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
     mosaic: float = Field(0.0, ge=0, le=1)  # detection: share of pictures made of four
-    loss: dict[str, float] = {}  # terms and their weights; empty: what the task usually takes
+    loss: dict[str, float] = {}  # terms and weights; empty: what the task usually takes
+    focal_gamma: float = Field(2.0, ge=0)  # of the term focal; 0 gives cross entropy
+    asymmetric_gamma: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] = (4, 1)
+    # of the term asymmetric (multilabel): of absent and of present classes
+    class_weights: Literal["none", "balanced"] = "none"  # classification: weigh rare classes more
     stride_weight: float = Field(0.4, ge=0)  # of a coarser output's terms, of those of the finest
     label_smoothing: float = Field(0.0, ge=0, lt=1)  # share of the target spread over classes
     seed: int = Field(42, ge=0)  # the one seed: folds, weights, order, augmentation

@@ -12,7 +12,10 @@ from common.losses.terms import LossTerm
 
 PRIOR, ALPHA, GAMMA = 0.01, 0.25, 2.0  # of torchvision's dense detectors (Lin et al. 2017)
 SLACK = 0.6
-UNDECIDED = ("focal", "dice", "jaccard", "lovasz")  # known by their value at logits of 0
+UNDECIDED = (  # known by their value at logits of 0
+    *("focal", "asymmetric", "weighted_cross_entropy", "weighted_binary_cross_entropy"),
+    *("dice", "jaccard", "lovasz"),
+)
 
 
 class Theory(NamedTuple):
@@ -68,7 +71,7 @@ def label_entropy(target: Tensor, count: int, exclusive: bool) -> float:
 
 def floor_of(term: LossTerm, classes: int, smoothing: float) -> float:
     """Return the least that a term can be: labels that are smoothed cost even who knows them."""
-    name = getattr(term.function, "__name__", "")
+    name = getattr(term.function, "__name__", "").removeprefix("weighted_")  # by 1 in the mean
     if not smoothing or "cross_entropy" not in name:
         return 0.0
     if name == "cross_entropy" or (name.endswith("mask") and classes > 1):
