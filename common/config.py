@@ -34,6 +34,8 @@ class DataConfig(Values):
     oversample: float = Field(1.0, ge=0)  # decode JPEG no smaller than this x img_size; 0 = full
     cache: bool = False  # keep resized copies beside the runs: first epoch slow, the others fast
     num_workers: int = Field(2, ge=0)  # processes that read images; 0 reads in the main process
+    sampler: Literal["none", "balanced", "sqrt"] = "none"  # classification: draw all classes alike,
+    # or half the way (in training; an epoch stays as long)
     n_folds: int = Field(5, ge=2)  # parts of the training data, each validated on once
     fold_kind: Literal[
         "random", "stratified", "group", "stratified_group", "multilabel_stratified"

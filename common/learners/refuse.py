@@ -3,7 +3,7 @@
 from common.config import Config
 from common.errors import KitError
 
-CLASSIFIERS_ONLY = ("train.class_weights",)
+CLASSIFIERS_ONLY = ("data.sampler", "train.class_weights")
 
 
 def refuse_options_of_classifiers(config: Config) -> None:
