@@ -53,6 +53,12 @@ class ModelConfig(Values):
     weights: str = "pretrained"  # pretrained | none | path of a weights file
     strides: tuple[Literal[4, 8, 16, 32], ...] = ()  # of segmentation's further, coarser outputs
     drop_rate: float = Field(0.0, ge=0, lt=1)  # dropout before the classifier
+    dropouts: int = Field(1, ge=1)  # masks of it a step, whose losses are averaged
+    pool: Literal["", "avg", "max", "avgmax", "gem"] = ""  # of features; empty: the network's own
+    head: Literal["linear", "arcface"] = "linear"  # arcface: many classes, few pictures of each
+    margin: float = Field(0.3, ge=0, lt=1.57)  # radians, of arcface in training
+    scale: float = Field(30.0, gt=0)  # of arcface's cosines; higher for more classes
+    subcentres: int = Field(1, ge=1)  # of each class of arcface; 3 for noisy labels
     arguments: dict[str, Any] = {}  # passed to timm.create_model as they are
     channels_last: bool = False  # memory format; pays for convolutions on GPU and CPU
 

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from common.config import Config, TrainConfig
 from common.environment import device as find_device
 from common.errors import KitError, did_you_mean
-from common.keys import LABEL, LOGITS
+from common.keys import LABEL, LOGITS, LOGITS_DROPPED
 from common.learners.base import Learner
 from common.losses.class_weights import balanced_weights
 from common.losses.classification import (
@@ -18,6 +18,7 @@ from common.losses.classification import (
     binary_cross_entropy,
     cross_entropy,
     focal,
+    over_masks,
 )
 from common.losses.terms import Loss, LossTerm
 from common.metrics.base import Metric
@@ -87,7 +88,15 @@ def classification_loss(config: Config, labels: Tensor | None = None) -> Loss:
             f"expected a cross entropy to smooth the labels of, got train.loss of {list(chosen)}; "
             "set train.label_smoothing=0"
         )
-    return Loss([LossTerm(LOGITS, LABEL, terms[n], weight, n) for n, weight in chosen.items()])
+    return Loss([_term(config, name, terms[name], weight) for name, weight in chosen.items()])
+
+
+def _term(config: Config, name: str, function: ClassLoss, weight: float) -> LossTerm:
+    if config.model.head == "arcface":  # scale and margin rule its value before training
+        function.__name__ = f"arcface_{function.__name__}"
+    if config.model.dropouts > 1:
+        return LossTerm(LOGITS_DROPPED, LABEL, over_masks(function), weight, name)
+    return LossTerm(LOGITS, LABEL, function, weight, name)
 
 
 def _softmax_terms(train: TrainConfig, weights: Tensor | None) -> dict[str, ClassLoss]:

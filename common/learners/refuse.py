@@ -3,7 +3,10 @@
 from common.config import Config
 from common.errors import KitError
 
-CLASSIFIERS_ONLY = ("data.sampler", "train.class_weights")
+CLASSIFIERS_ONLY = (
+    *("data.sampler", "train.class_weights"),
+    *("model.pool", "model.head", "model.dropouts"),
+)
 
 
 def refuse_options_of_classifiers(config: Config) -> None:

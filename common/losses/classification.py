@@ -7,7 +7,9 @@ Class weights are `(C,)` for a softmax, and `(2, C)` for sigmoids: of no, then o
 """
 
 from collections.abc import Callable
+from functools import wraps
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -101,6 +103,16 @@ def asymmetric(
         return _both(-target * hit, -(1 - target) * spared, weights).mean(1)
 
     return asymmetric
+
+
+def over_masks(loss: ClassLoss) -> ClassLoss:
+    """Return the mean of a loss over the M of `(N, M, C)` logits (multi-sample dropout)."""
+
+    @wraps(loss)
+    def over_masks(logits: Tensor, target: Tensor) -> Tensor:
+        return torch.stack([loss(part, target) for part in logits.unbind(1)]).mean(0)
+
+    return over_masks
 
 
 def _both(yes: Tensor, no: Tensor, weights: Tensor | None) -> Tensor:

@@ -5,7 +5,13 @@ from common.learners import detection, segmentation
 from common.learners.refuse import CLASSIFIERS_ONLY
 
 MAKERS = {"segmentation": segmentation.make_learner, "detection": detection.make_learner}
-VALUES = {"data.sampler": "sqrt", "train.class_weights": "balanced"}
+VALUES = {
+    "data.sampler": "sqrt",
+    "train.class_weights": "balanced",
+    "model.pool": "gem",
+    "model.head": "arcface",
+    "model.dropouts": 4,
+}
 
 
 def test_every_option_of_classifiers_is_tried():
