@@ -34,6 +34,8 @@ class DataConfig(Values):
     oversample: float = Field(1.0, ge=0)  # decode JPEG no smaller than this x img_size; 0 = full
     cache: bool = False  # keep resized copies beside the runs: first epoch slow, the others fast
     num_workers: int = Field(2, ge=0)  # processes that read images; 0 reads in the main process
+    sampler: Literal["none", "balanced", "sqrt"] = "none"  # classification: draw all classes alike,
+    # or half the way (in training; an epoch stays as long)
     n_folds: int = Field(5, ge=2)  # parts of the training data, each validated on once
     fold_kind: Literal[
         "random", "stratified", "group", "stratified_group", "multilabel_stratified"
@@ -51,6 +53,12 @@ class ModelConfig(Values):
     weights: str = "pretrained"  # pretrained | none | path of a weights file
     strides: tuple[Literal[4, 8, 16, 32], ...] = ()  # of segmentation's further, coarser outputs
     drop_rate: float = Field(0.0, ge=0, lt=1)  # dropout before the classifier
+    dropouts: int = Field(1, ge=1)  # masks of it a step, whose losses are averaged
+    pool: Literal["", "avg", "max", "avgmax", "gem"] = ""  # of features; empty: the network's own
+    head: Literal["linear", "arcface"] = "linear"  # arcface: many classes, few pictures of each
+    margin: float = Field(0.3, ge=0, lt=1.57)  # radians, of arcface in training
+    scale: float = Field(30.0, gt=0)  # of arcface's cosines; higher for more classes
+    subcentres: int = Field(1, ge=1)  # of each class of arcface; 3 for noisy labels
     arguments: dict[str, Any] = {}  # passed to timm.create_model as they are
     channels_last: bool = False  # memory format; pays for convolutions on GPU and CPU
 
@@ -73,7 +81,11 @@ class TrainConfig(Values):
     mixup: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
     cutmix: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
     mosaic: float = Field(0.0, ge=0, le=1)  # detection: share of pictures made of four
-    loss: dict[str, float] = {}  # terms and their weights; empty: what the task usually takes
+    loss: dict[str, float] = {}  # terms and weights; empty: what the task usually takes
+    focal_gamma: float = Field(2.0, ge=0)  # of the term focal; 0 gives cross entropy
+    asymmetric_gamma: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] = (4, 1)
+    # of the term asymmetric (multilabel): of absent and of present classes
+    class_weights: Literal["none", "balanced"] = "none"  # classification: weigh rare classes more
     stride_weight: float = Field(0.4, ge=0)  # of a coarser output's terms, of those of the finest
     label_smoothing: float = Field(0.0, ge=0, lt=1)  # share of the target spread over classes
     seed: int = Field(42, ge=0)  # the one seed: folds, weights, order, augmentation
