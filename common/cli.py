@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from common import cli_kernels, cli_oof
+from common import cli_kernels, cli_oof, cli_runs
 from common.cli_options import (
     DataDir,
     Experiment,
@@ -135,36 +135,7 @@ def predict(
 
 
 cli_oof.add_commands(app)
-
-
-@app.command("runs")
-def list_runs(
-    competition: Annotated[str | None, typer.Argument(help="only this one")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="one object per run")] = False,
-    runs: RunsDir = None,
-) -> None:
-    """List all runs with their scores."""
-    from common.commands.runs import print_runs
-
-    print_runs(competition, as_json, runs)
-
-
-@app.command()
-def diff(run: str, other: str, runs: RunsDir = None) -> None:
-    """Show in which config values and scores two runs differ."""
-    from common.commands.runs import print_difference
-
-    print_difference(run, other, runs)
-
-
-@app.command()
-def report(run: str, runs: RunsDir = None) -> None:
-    """Write a run's report.html anew and say where it is."""
-    from common.commands.runs import write_run_report
-
-    write_run_report(run, runs)
-
-
+cli_runs.add_commands(app)
 cli_kernels.add_commands(app)
 
 

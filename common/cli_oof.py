@@ -1,4 +1,4 @@
-"""The commands that read out-of-fold predictions: `kit oof`, `kit blend`."""
+"""The commands on what all folds say: `kit oof`, `kit blend`, `kit pseudo`."""
 
 from typing import Annotated
 
@@ -26,6 +26,7 @@ def add_commands(app: typer.Typer) -> None:
     """Add them to the command line."""
     app.command()(oof)
     app.command()(blend)
+    app.command()(pseudo)
 
 
 def oof(
@@ -57,3 +58,24 @@ def blend(
     from common.commands.blend import blend_experiments
 
     blend_experiments(competition, run or [], how, weights, name, runs)
+
+
+def pseudo(
+    competition: Name,
+    run: Annotated[str, typer.Option("--run", help="an experiment, all its folds")] = "baseline",
+    least: Annotated[float, typer.Option(help="probability of a label that is kept")] = 0.95,
+    top: Annotated[float, typer.Option(help="share of the images, the surest, kept")] = 1.0,
+    soft: Annotated[
+        bool, typer.Option("--soft/--hard", help="probabilities, or the likeliest class")
+    ] = False,
+    data: DataDir = None,
+    runs: RunsDir = None,
+) -> None:
+    """Label the test images by the model of each fold, for training on them: data.pseudo=FILE.
+
+    Each fold learns from the labels of its own model alone: that one never saw what the fold
+    validates on.
+    """
+    from common.commands.pseudo import write_pseudo
+
+    write_pseudo(competition, run, least, top, soft, data, runs)

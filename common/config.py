@@ -42,6 +42,10 @@ class DataConfig(Values):
     ] = "stratified"
     fold_stratify: str = "label"  # column whose shares every fold keeps
     fold_group: str = "group"  # column whose rows stay together, for the group kinds
+    pseudo: str = ""  # file of kit pseudo; fold k learns from the labels of fold k's model alone
+    pseudo_weight: float = Field(1.0, ge=0)  # of a pseudo-label's loss; a true label's is 1
+    pseudo_start: int = Field(0, ge=0)  # epochs (frozen ones, too) before pseudo-labels count
+    pseudo_ramp: int = Field(0, ge=0)  # epochs in which their weight rises to its full, stepwise
 
 
 class ModelConfig(Values):

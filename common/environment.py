@@ -3,6 +3,7 @@
 import os
 import platform
 import random
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -70,11 +71,16 @@ def git_state() -> dict[str, Any]:
 
 
 def redact(text: str) -> str:
-    """Return the text with the values of secret environment variables as `***`."""
+    """Return the text with secret environment variables' values, and addresses' users, as `***`."""
     for name, value in os.environ.items():
         if len(value) >= SHORTEST_SECRET and any(word in name.upper() for word in SECRET):
             text = text.replace(value, "***")
-    return text
+    return hide_password(text)
+
+
+def hide_password(text: str) -> str:
+    """Return the text with what stands before the @ of an address as `***`."""
+    return re.sub(r"(?<=://)[^\s/@]+@", "***@", text)
 
 
 def device() -> Any:

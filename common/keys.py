@@ -13,6 +13,7 @@ BOXES = "boxes"  # list of N (K, 4) float32, xyxy pixels of IMAGE
 LABELS = "labels"  # list of N (K,) int64, class of each box
 SIZE = "size"  # (N, 2) int64, height and width of the picture before it was resized
 GROUP = "group"  # (N,) int64, code of what is scored together (a city)
+WEIGHT = "weight"  # (N,) float, of each sample's loss while training; absent: 1 each
 IGNORE = 255  # value of a mask where nothing is known, or where there is only padding
 
 # Outputs of models.
@@ -38,3 +39,4 @@ FOLD = "fold"  # which fold validates on this row
 TARGET = "target"  # the truth, as the metrics take it
 PREDICTION = "prediction"  # (C,) float probabilities, or what the task predicts
 LOSS = "loss"  # float, weighted sum of the terms
+PROBABILITY = "prob_"  # column prefix in files, followed by the class

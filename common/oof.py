@@ -16,11 +16,11 @@ from common.keys import (
     LABELS,
     LOSS,
     PREDICTION,
+    PROBABILITY,
     SCORES,
     TARGET,
 )
 
-PROBABILITY = "prob_"  # column prefix, followed by the class
 COUNTS, IMAGE_CODE = "counts", "image_code"
 PREDICTED = "predicted_"  # column prefix, followed by a key
 Columns = dict[str, Any]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.environment import data_dir, describe, runs_dir, seed_everything
+from common.environment import data_dir, describe, hide_password, runs_dir, seed_everything
 from common.errors import KitError, did_you_mean
 
 
@@ -46,3 +46,10 @@ def test_the_environment_is_described():
 
 def test_a_far_word_lists_what_is_known():
     assert did_you_mean("zzz", ["one", "two"]) == "known: one, two"
+
+
+def test_an_address_keeps_its_password_to_itself():
+    text = "kit sweep c --storage postgresql://me:word@host/db sqlite:////tmp/a@b.db"
+    assert hide_password(text) == (
+        "kit sweep c --storage postgresql://***@host/db sqlite:////tmp/a@b.db"
+    )

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.callbacks.base import Callback
-from common.keys import IMAGE, LABEL
+from common.keys import IMAGE, LABEL, WEIGHT
 
 
 class Mix(Callback):
@@ -37,13 +37,30 @@ class Mix(Callback):
             image = batch[IMAGE].float()
             image = torch.lerp(image[order], image, share)
         target = shares(batch[LABEL], self.num_classes)
-        mixed = {IMAGE: image, LABEL: torch.lerp(target[order], target, share)}
+        if WEIGHT in batch:
+            target, weight = weighted_shares(target, batch[WEIGHT], order, share)
+            mixed = {IMAGE: image, LABEL: target, WEIGHT: weight}
+        else:
+            mixed = {IMAGE: image, LABEL: torch.lerp(target[order], target, share)}
         self.learn.set_batch({**batch, **mixed})
 
 
 def shares(label: Tensor, num_classes: int) -> Tensor:
     """Return `(N, C)` float targets from `(N,)` classes or `(N, C)` labels."""
     return F.one_hot(label, num_classes).float() if label.ndim == 1 else label.float()
+
+
+def weighted_shares(
+    target: Tensor, weight: Tensor, order: Tensor, share: float
+) -> tuple[Tensor, Tensor]:
+    """Return `(N, C)` targets and `(N,)` weights of mixed samples that weigh differently.
+
+    Cross entropy is linear in its target: so both parts keep their own weight in the loss.
+    """
+    mine, other = share * weight, (1 - share) * weight[order]
+    total = mine + other
+    kept = torch.where(total > 0, mine / total.clamp_min(1e-12), share)
+    return torch.lerp(target[order], target, kept[:, None]), total
 
 
 def paste(image: Tensor, order: Tensor, share: float) -> tuple[Tensor, float]:

@@ -92,6 +92,9 @@ def _check_model(
     learner, config, found = make_model(competition, config, place, run)
     if learner is None:
         return found, []
+    if config.data.pseudo:  # they could be read; what follows asks about true labels
+        config = config.model_copy(update={"data.pseudo": ""})
+        learner = rehearse_training(competition, config, place, run)
     loaders = learner.dls
     try:
         file = run.folder.parent / PREVIEW

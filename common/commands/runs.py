@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from common.commands.runs_chosen import choose
 from common.config import flatten
 from common.environment import runs_dir
 from common.errors import KitError, did_you_mean
@@ -28,17 +29,31 @@ def find_run(name: str, root: Path) -> Run:
     raise KitError(f"unknown run '{name}' in '{root}'; {did_you_mean(name, known)}")
 
 
-def print_runs(competition: str | None, as_json: bool, given: Path | None) -> None:
-    """Print a table for each competition, or one JSON object per run."""
+def print_runs(
+    competition: str | None,
+    as_json: bool,
+    given: Path | None,
+    by: str = "",
+    conditions: Sequence[str] = (),
+) -> None:
+    """Print a table for each competition, or one JSON object per run.
+
+    Args:
+        by: a metric, whose best run comes first; empty: the oldest.
+        conditions: that all must hold; see `runs_chosen.choose`.
+    """
     runs = find_runs(runs_dir(given), competition)
-    rows = [{key: describe(run).get(key) for key in LISTED} for run in runs]
+    described: list[Mapping[str, Any]] = [describe(run) for run in runs]
+    chosen = choose(described, by, conditions)
+    rows = [{key: row.get(key) for key in LISTED} for row in chosen]
     if as_json:
         print(json.dumps(rows, indent=2))
         return
     for one in dict.fromkeys(row["competition"] for row in rows):
         print("\n".join(table_of([row for row in rows if row["competition"] == one])))
     if not rows:
-        print(f"no runs in {runs_dir(given)}")
+        such = f" with {' and '.join(conditions)}" if conditions else ""
+        print(f"no runs{such} in {runs_dir(given)}")
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -27,7 +27,7 @@ def train_folds(
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
     place = data_dir(name, given_data)
-    for number in _folds(fold, config):
+    for number in chosen_folds(fold, config):
         folder = runs_dir(given_runs) / name / (stored_as or experiment) / f"fold{number}"
         run = Run(folder)
         lock_run(folder)
@@ -64,10 +64,11 @@ def _train_one(
 
 def _resume_arguments() -> list[str]:
     given = [argument for argument in sys.argv[1:] if argument != "--resume"]
-    return [*given, "--resume"]
+    return given if given[:1] == ["sweep"] else [*given, "--resume"]
 
 
-def _folds(fold: str, config: Config) -> list[int]:
+def chosen_folds(fold: str, config: Config) -> list[int]:
+    """Return the folds that --fold means."""
     if fold == "all":
         return list(range(config.data.n_folds))
     if not fold.isdigit() or int(fold) >= config.data.n_folds:

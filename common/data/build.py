@@ -14,6 +14,7 @@ from common.data.columns import fold_groups, group_columns
 from common.data.dataset import ImageDataset
 from common.data.image import read_image
 from common.data.loaders import make_loader
+from common.data.pseudo import add_pseudo
 from common.data.sampling import sample_weights
 from common.data.tolerant import tolerant_loader
 from common.data.transforms import train_transforms, valid_transforms
@@ -45,7 +46,9 @@ def fold_loaders(
     datasets = [ImageDataset(r, t, **common) for r, t in zip(rows, transforms, strict=True)]
     datasets[1].columns = group_columns(rows[1], config.log.breakdown)
     datasets[1].groups = fold_groups(rows[1], config)
-    size = min(train.batch_size, len(rows[0]))
+    if data.pseudo:
+        add_pseudo(datasets[0], frame, fold, config)
+    size = min(train.batch_size, len(datasets[0]))
     assert datasets[0].labels is not None
     weights = sample_weights(datasets[0].labels.numpy(), data.sampler)
     settings: dict[str, Any] = {"seed": train.seed, "num_workers": data.num_workers}

@@ -11,6 +11,7 @@ from common.config import Config
 from common.data.columns import group_columns
 from common.data.loaders import make_loader
 from common.data.mask_dataset import MaskDataset
+from common.data.pseudo import refuse_pseudo
 from common.data.transforms import train_transforms
 from common.errors import KitError
 from common.keys import FOLD
@@ -25,6 +26,7 @@ def mask_loaders(
         frame: image_id, path, mask, fold and, if there are any, group.
         cache_dir: where uncompressed copies of large compressed pictures and masks go.
     """
+    refuse_pseudo(config)
     folds = sorted(frame[FOLD].unique().tolist())
     if fold not in folds:
         raise KitError(f"expected a fold of {folds}, got {fold}; give one of them to --fold")

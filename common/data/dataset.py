@@ -13,10 +13,11 @@ from torch.utils.data import Dataset
 from common.data.frame import FIX, check_ids
 from common.data.image import read_image
 from common.errors import KitError, did_you_mean
-from common.keys import IMAGE, IMAGE_ID, INDEX, LABEL, PATH
+from common.keys import IMAGE, IMAGE_ID, INDEX, LABEL, PATH, WEIGHT
 
 Read = Callable[[str, int], np.ndarray]
 Transform = Callable[..., dict[str, Any]]
+Weights = Callable[[int, int], Tensor]  # of a sample, by its index and the epoch
 
 
 class ImageDataset(Dataset[dict[str, Any]]):
@@ -54,6 +55,7 @@ class ImageDataset(Dataset[dict[str, Any]]):
         self.labels = None if target is None else _labels(frame, target)
         self.columns: dict[str, pd.Categorical] = {}  # by which scores are broken down
         self.groups: np.ndarray | None = None  # (N,) text: rows of one group belong together
+        self.weights: Weights | None = None
         # Shared memory, so that workers which outlive an epoch see the next one begin.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -61,7 +63,7 @@ class ImageDataset(Dataset[dict[str, Any]]):
         return len(self._ids)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return IMAGE `(3, H, W)` uint8, INDEX, LABEL if there is one, IMAGE_ID."""
+        """Return IMAGE `(3, H, W)` uint8, INDEX, LABEL and WEIGHT if there is one, IMAGE_ID."""
         turn = getattr(index, "turn", 0)  # drawn before in this epoch: another augmentation
         index = range(len(self))[index]
         image = self.raw(index)
@@ -70,6 +72,8 @@ class ImageDataset(Dataset[dict[str, Any]]):
         sample: dict[str, Any] = {IMAGE: to_tensor(image), INDEX: index}
         if self.labels is not None:
             sample[LABEL] = self.labels[index]
+        if self.weights is not None:
+            sample[WEIGHT] = self.weights(index, self.epoch)
         sample[IMAGE_ID] = self.image_id(index)
         return sample
 
@@ -80,6 +84,18 @@ class ImageDataset(Dataset[dict[str, Any]]):
     def image_id(self, index: int) -> str:
         """Return the id of a row."""
         return self._ids[index].decode()
+
+    def append(self, frame: pd.DataFrame, labels: Tensor, weights: Weights) -> None:
+        """Append further images.
+
+        Args:
+            frame: their image_id and path.
+            labels: of all samples, those from before first.
+            weights: of all samples.
+        """
+        self._ids = np.concatenate([self._ids, _encode(frame[IMAGE_ID])])
+        self._paths = np.concatenate([self._paths, _encode(frame[PATH])])
+        self.labels, self.weights = labels, weights
 
     def deal_targets(self, order: np.ndarray) -> None:
         """Give each row the target of row `order[row]`, to see what is learnt of wrong ones."""

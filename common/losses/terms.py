@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from common.keys import WEIGHT
+
 LossFunction = Callable[[Any, Any], Tensor]
 
 
@@ -38,10 +40,11 @@ class Loss:
         self.samples: dict[str, Tensor] = {}  # per term (N,), detached
 
     def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> Tensor:
-        """Return the mean loss of the batch, a scalar."""
+        """Return the mean loss of the batch, a scalar; each sample's times its WEIGHT, if any."""
         values = self.per_sample(outputs, batch)
         self.samples = {name: value.detach() for name, value in values.items()}
-        return self.total(values).mean()
+        total = self.total(values)
+        return (total * batch[WEIGHT]).mean() if WEIGHT in batch else total.mean()
 
     def per_sample(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return `(N,)` unweighted values per term."""

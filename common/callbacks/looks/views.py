@@ -67,7 +67,12 @@ class ClassView(View):
     def truth(self, sample: Mapping[str, Any]) -> str:
         """Return the class, or the labels."""
         label = np.asarray(sample[LABEL])
-        return self._labels(label) if self.config.multilabel else self.config.classes[int(label)]
+        if self.config.multilabel:
+            return self._labels(label)
+        if label.ndim:  # shares: a soft pseudo-label, or a true one beside such
+            best, most = self.config.classes[int(label.argmax())], float(label.max())
+            return best if most == 1 else f"{best} ({most:.2f})"
+        return self.config.classes[int(label)]
 
     def describe(self, evaluation: Evaluation, row: int) -> dict[str, Any]:
         """Return prediction and probability."""

@@ -1,0 +1,149 @@
+"""Optuna's side of a sweep: a study that several processes work on, and go on with."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna import TrialPruned as TrialPruned
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from common.commands.sweep_space import Choices, Range
+from common.environment import hide_password
+from common.errors import KitError
+
+RUN, AGAIN, ASKED = "run", "again", "asked"  # attributes of trials, and of the study
+HEARTBEAT = 30  # seconds; a trial that is silent for twice as long belongs to a process that died
+STARTUP = 4  # finished trials before one may be pruned
+
+
+class SeededTpe(BaseSampler):
+    """TPE (Bergstra et al. 2011), seeded by trial: workers draw different values, each time anew.
+
+    Args:
+        seed: of the whole study.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.tpe = seed, TPESampler(seed=seed)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Begin a trial with a generator of its own."""
+        self.tpe = TPESampler(seed=self.seed + trial.number)
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Leave it to TPE."""
+        return self.tpe.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Leave it to TPE."""
+        return self.tpe.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, name: str, distribution: BaseDistribution
+    ) -> Any:
+        """Leave it to TPE."""
+        return self.tpe.sample_independent(study, trial, name, distribution)
+
+
+def open_study(
+    storage: str, name: str, maximise: bool, seed: int, asked: Sequence[str]
+) -> optuna.Study:
+    """Return the study of a name, new or as other processes left it.
+
+    Args:
+        storage: URL of a database, such as sqlite:///sweep.db.
+        asked: what is swept over, in words.
+
+    Raises:
+        KitError: it cannot be opened, or the study sweeps over something else.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    if storage.startswith("sqlite:///"):
+        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    told = "heartbeat_stale_trial_callback"  # Optuna 5's word for what 4 calls a failed trial
+    told = told if told in signature(RDBStorage.__init__).parameters else "failed_trial_callback"
+    stale: dict[str, Any] = {told: try_again}
+    try:
+        study = optuna.create_study(
+            storage=RDBStorage(storage, heartbeat_interval=HEARTBEAT, **stale),
+            sampler=SeededTpe(seed),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP),
+            study_name=name,
+            direction="maximize" if maximise else "minimize",
+            load_if_exists=True,
+        )
+    except Exception as error:  # of SQLAlchemy, of the database's driver, of Optuna
+        shown = hide_password(storage)
+        said = str(error).strip().partition("\n")[0]
+        raise KitError(
+            f"expected a database at '{shown}', got: {said}; name another by --storage, such as "
+            "sqlite:///runs/sweeps.db"
+        ) from error
+    before = study.user_attrs.get(ASKED)
+    if before is not None and before != sorted(asked):
+        raise KitError(
+            f"expected what '{name}' sweeps over ({' '.join(before)}), got {' '.join(asked)}; "
+            "begin another one by --name"
+        )
+    study.set_user_attr(ASKED, sorted(asked))
+    return study
+
+
+def suggest(trial: Trial, space: Mapping[str, Choices | Range]) -> dict[str, Any]:
+    """Return the values of a trial, by config key."""
+    return {key: _suggest(trial, key, values) for key, values in space.items()}
+
+
+def _suggest(trial: Trial, key: str, values: Choices | Range) -> Any:
+    if isinstance(values, Choices):
+        return trial.suggest_categorical(key, values.values)
+    if values.whole:
+        return trial.suggest_int(key, int(values.low), int(values.high))
+    return trial.suggest_float(key, values.low, values.high, log=values.log)
+
+
+def run_name(study: optuna.Study, trial: Trial | FrozenTrial) -> str:
+    """Return under which name a trial's folds are stored; one that goes on keeps it."""
+    return trial.user_attrs.get(RUN) or f"{study.study_name}-{trial.number:03d}"
+
+
+def try_again(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Have some worker go on with a trial that was interrupted, in the same run folders."""
+    if trial.params:
+        known = {RUN: run_name(study, trial), AGAIN: trial.number}
+        study.enqueue_trial(trial.params, user_attrs=known)
+
+
+def _ended(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that are over, without those of which another one goes on."""
+    trials = study.get_trials()
+    again = {trial.user_attrs.get(AGAIN) for trial in trials}
+    return [trial for trial in trials if trial.state.is_finished() and trial.number not in again]
+
+
+def run_trials(study: optuna.Study, count: int, objective: Callable[[Trial], float]) -> None:
+    """Run trials until the study has `count` of them, by whichever process."""
+    while len(_ended(study)) < count:
+        study.optimize(objective, n_trials=1)
+
+
+def finished(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that came to an end, the best first, then those pruned, then failed."""
+    order = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
+    sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
+
+    def rank(trial: FrozenTrial) -> tuple[int, float, int]:
+        return order.index(trial.state), sign * (trial.value or 0), trial.number
+
+    return sorted(_ended(study), key=rank)
