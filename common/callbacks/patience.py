@@ -9,7 +9,7 @@ from common.callbacks.best import Best
 class Patience(Callback):
     """End the fit, as finished, where the metric has not been better for so many epochs.
 
-    Early stopping (Prechelt 1998) helps where nobody knows how many epochs it takes, under a constant
+    Early stopping (Prechelt 1998) helps where nobody knows how long it takes, under a constant
     schedule; one that falls to 0 at the end gains its best in the last epochs.
 
     What decides is known at an epoch's start, from the best so far alone: nothing is half done, and
