@@ -64,6 +64,8 @@ class ModelConfig(Values):
     scale: float = Field(30.0, gt=0)  # of arcface's cosines; higher for more classes
     subcentres: int = Field(1, ge=1)  # of each class of arcface; 3 for noisy labels
     arguments: dict[str, Any] = {}  # passed to timm.create_model as they are
+    checkpoint_gradients: bool = False  # compute activations twice to keep fewer: less memory,
+    # about a third more time; running statistics of batch norms move twice a step
     channels_last: bool = False  # memory format; pays for convolutions on GPU and CPU
 
 
@@ -74,6 +76,8 @@ class TrainConfig(Values):
     batch_size: int = Field(32, ge=1)  # samples per step
     lr: float = Field(1e-3, gt=0)  # peak learning rate of the head, per step of AdamW
     body_lr_factor: float = Field(1.0, gt=0)  # learning rate of the body / that of the head
+    layer_decay: float = Field(1.0, gt=0, le=1)  # classification: rate of a layer / of the next one
+    # to the head; 0.65 to 0.9 for transformers, 1 = off
     freeze_epochs: int = Field(0, ge=0)  # epochs that train the head alone, before `epochs`
     schedule: Literal["one_cycle", "cosine", "flat_cosine", "constant"] = "one_cycle"
     warmup: float = Field(0.25, ge=0, lt=1)  # share of the steps in which lr rises to its peak
@@ -92,6 +96,7 @@ class TrainConfig(Values):
     class_weights: Literal["none", "balanced"] = "none"  # classification: weigh rare classes more
     stride_weight: float = Field(0.4, ge=0)  # of a coarser output's terms, of those of the finest
     label_smoothing: float = Field(0.0, ge=0, lt=1)  # share of the target spread over classes
+    patience: int = Field(0, ge=0)  # epochs without a better metric after which to stop; 0 = off
     seed: int = Field(42, ge=0)  # the one seed: folds, weights, order, augmentation
     deterministic: bool = False  # bit-identical runs on one device, somewhat slower
     anomaly: Literal["stop", "skip", "raise", "off"] = "stop"  # a loss or gradient not finite:

@@ -4,8 +4,8 @@ from common.config import Config
 from common.errors import KitError
 
 CLASSIFIERS_ONLY = (
-    *("data.sampler", "train.class_weights"),
-    *("model.pool", "model.head", "model.dropouts"),
+    *("data.sampler", "train.class_weights", "train.layer_decay"),
+    *("model.pool", "model.head", "model.dropouts", "model.checkpoint_gradients"),
 )
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from common.config import Config
+from common.errors import KitError
 from common.keys import EMBEDDING, IMAGE, LABEL, LOGITS, LOGITS_DROPPED
 from common.models.create import create_network
 from common.models.gem import use_gem
@@ -90,10 +91,28 @@ def make_classifier(config: Config, load_weights: bool = True) -> Classifier:
     )
     if values.dropouts > 1:
         model.drop_rate, model.dropouts = values.drop_rate, values.dropouts
+    if values.checkpoint_gradients:
+        checkpoint_gradients(body)
     if values.channels_last:
         model.channels_last = True
         model.to(memory_format=torch.channels_last)
     return model
+
+
+def checkpoint_gradients(body: Any) -> None:
+    """Let timm compute activations again on the way back, where memory is short (Chen et al. 2016).
+
+    Raises:
+        KitError: the network cannot.
+    """
+    try:
+        body.set_grad_checkpointing(True)
+    except (AttributeError, AssertionError) as error:
+        raise KitError(
+            f"expected a network that can compute activations twice, got {type(body).__name__}: "
+            f"{error}; set model.checkpoint_gradients=false, and a smaller train.batch_size with "
+            "train.accumulate"
+        ) from error
 
 
 def _head_arguments(config: Config) -> dict[str, Any]:

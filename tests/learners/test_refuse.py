@@ -11,6 +11,8 @@ VALUES = {
     "model.pool": "gem",
     "model.head": "arcface",
     "model.dropouts": 4,
+    "train.layer_decay": 0.8,
+    "model.checkpoint_gradients": True,
 }
 
 
