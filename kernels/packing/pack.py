@@ -1,5 +1,6 @@
 """kit kernel pack: one folder per object on Kaggle, each complete in itself."""
 
+import json
 import time
 import tomllib
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from .closure import Closure, archive_name, distributions, import_closure
 from .embed import embed, fill, prove
 from .folder import content, empty, report, write_json
 from .guard import refuse_absolute_paths, refuse_secrets
-from .light import write_light
+from .light import without_places, write_light
 from .metadata import SUFFIX, dataset_metadata, find_owner, kernel_metadata, name_slug, notebook
 from .wheels import PYTHON, fetch_wheels, lacking
 
@@ -47,7 +48,8 @@ def pack_prediction(
     root = runs_dir(given_runs)
     chosen, weights = choose_runs(name, runs, root)
     blended = {"predict.weights": weights} if weights else {}
-    config = chosen[0].config.model_copy(update={**blended, **parse_overrides(overrides)})
+    config = without_places(chosen[0].config)
+    config = config.model_copy(update={**blended, **parse_overrides(overrides)})
     limit = config.predict.time_limit or round(config.kernel.hours * (1 - FINISHING), 3)
     folder = empty(packed or root / name / "packed" / PREDICT)
     names = [f"{run.experiment}-fold{run.fold}.pt" for run in chosen]
@@ -137,6 +139,7 @@ def _write_kernel(
     folder: Path, packed: dict[str, Any], config: Config, code: str, as_notebook: bool
 ) -> None:
     kind, kernel_type = packed["kind"], "notebook" if as_notebook else "script"
+    refuse_absolute_paths({"the config": json.dumps(packed["config"])})
     script = fill((SCRIPTS / f"{kind}.py").read_text("utf-8"), packed, code)
     refuse_secrets({"the kernel": script})
     text = notebook(script) if as_notebook else script

@@ -158,6 +158,19 @@ def test_checkpoints_carry_only_what_predicting_needs(trained, wheels, tmp_path,
     assert (packed / "checkpoints" / "baseline-fold0.pt").stat().st_size < whole.stat().st_size / 2
 
 
+def test_places_of_this_machine_stay_here(trained, wheels, packed):
+    import torch
+
+    pack(trained, wheels)
+    light = torch.load(packed / "checkpoints" / "baseline-fold0.pt", weights_only=True)
+    assert light["config"]["model"]["weights"] == "none"
+    place = "model.weights=/home/me/resnet.pth"
+    code, text = trained("kernel", "pack", "colours", "--train", "--wheels", wheels, place)
+    assert code == 2
+    assert "expected paths that exist on Kaggle, got" in text
+    assert "the config" in text
+
+
 def test_other_files_are_never_deleted(trained, wheels, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
