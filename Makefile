@@ -4,24 +4,30 @@ KAGGLE_PYTHON ?= 3.12
 COMPETITION ?= alaska2_classification
 DEMO_DATA ?= data/$(COMPETITION)
 DEMO_OUT ?= runs/$(COMPETITION)/demo
+PYTEST ?= -n auto --dist loadfile  # a process per core; a file stays in one
 
 # Small machines share their cores: two threads of torch can be twenty times slower than one.
 export OMP_NUM_THREADS ?= 1
 VENV := .venv/bin
 UV := $(VENV)/uv
 
-.PHONY: demo test test-kaggle lint bench lock clean
+.PHONY: demo rehearse test test-kaggle lint bench lock clean
 
 demo: .venv/.ready
 	@test -d $(DEMO_DATA) || $(VENV)/kit demo $(COMPETITION) --data $(DEMO_DATA)
 	$(VENV)/kit train $(COMPETITION) --experiment demo --data $(DEMO_DATA) --resume
 	$(VENV)/kit predict $(COMPETITION) --data $(DEMO_DATA) --run $(COMPETITION)/demo/fold0 --out $(DEMO_OUT)
 
+# The trained demo as Kaggle would run it, in the image's versions where they are installed.
+rehearse: demo
+	$(VENV)/kit kernel pack $(COMPETITION) --run $(COMPETITION)/demo/fold0
+	$(VENV)/kit kernel rehearse $(COMPETITION) --data $(DEMO_DATA)
+
 test: .venv/.ready lint
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest $(PYTEST)
 
 test-kaggle: .venv-kaggle/.ready
-	.venv-kaggle/bin/python -m pytest
+	.venv-kaggle/bin/python -m pytest $(PYTEST)
 
 lint: .venv/.ready
 	$(VENV)/ruff check .

@@ -34,12 +34,16 @@ def oof(
     experiment: Experiment = "baseline",
     against: Against = "",
     public: Public = 0.3,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="also: what each predict.tta adds, and costs")
+    ] = False,
+    data: DataDir = None,
     runs: RunsDir = None,
 ) -> None:
     """Score the out-of-fold predictions of an experiment, and say how sure the score is."""
     from common.commands.oof import score_out_of_fold
 
-    score_out_of_fold(competition, experiment, runs, public, against)
+    score_out_of_fold(competition, experiment, runs, public, against, tta, data)
 
 
 def blend(

@@ -34,6 +34,8 @@ class DataConfig(Values):
     oversample: float = Field(1.0, ge=0)  # decode JPEG no smaller than this x img_size; 0 = full
     cache: bool = False  # keep resized copies beside the runs: first epoch slow, the others fast
     num_workers: int = Field(2, ge=0)  # processes that read images; 0 reads in the main process
+    sampler: Literal["none", "balanced", "sqrt"] = "none"  # classification: draw all classes alike,
+    # or half the way (in training; an epoch stays as long)
     n_folds: int = Field(5, ge=2)  # parts of the training data, each validated on once
     fold_kind: Literal[
         "random", "stratified", "group", "stratified_group", "multilabel_stratified"
@@ -55,7 +57,15 @@ class ModelConfig(Values):
     weights: str = "pretrained"  # pretrained | none | path of a weights file
     strides: tuple[Literal[4, 8, 16, 32], ...] = ()  # of segmentation's further, coarser outputs
     drop_rate: float = Field(0.0, ge=0, lt=1)  # dropout before the classifier
+    dropouts: int = Field(1, ge=1)  # masks of it a step, whose losses are averaged
+    pool: Literal["", "avg", "max", "avgmax", "gem"] = ""  # of features; empty: the network's own
+    head: Literal["linear", "arcface"] = "linear"  # arcface: many classes, few pictures of each
+    margin: float = Field(0.3, ge=0, lt=1.57)  # radians, of arcface in training
+    scale: float = Field(30.0, gt=0)  # of arcface's cosines; higher for more classes
+    subcentres: int = Field(1, ge=1)  # of each class of arcface; 3 for noisy labels
     arguments: dict[str, Any] = {}  # passed to timm.create_model as they are
+    checkpoint_gradients: bool = False  # compute activations twice to keep fewer: less memory,
+    # about a third more time; running statistics of batch norms move twice a step
     channels_last: bool = False  # memory format; pays for convolutions on GPU and CPU
 
 
@@ -66,6 +76,8 @@ class TrainConfig(Values):
     batch_size: int = Field(32, ge=1)  # samples per step
     lr: float = Field(1e-3, gt=0)  # peak learning rate of the head, per step of AdamW
     body_lr_factor: float = Field(1.0, gt=0)  # learning rate of the body / that of the head
+    layer_decay: float = Field(1.0, gt=0, le=1)  # classification: rate of a layer / of the next one
+    # to the head; 0.65 to 0.9 for transformers, 1 = off
     freeze_epochs: int = Field(0, ge=0)  # epochs that train the head alone, before `epochs`
     schedule: Literal["one_cycle", "cosine", "flat_cosine", "constant"] = "one_cycle"
     warmup: float = Field(0.25, ge=0, lt=1)  # share of the steps in which lr rises to its peak
@@ -77,9 +89,14 @@ class TrainConfig(Values):
     mixup: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
     cutmix: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
     mosaic: float = Field(0.0, ge=0, le=1)  # detection: share of pictures made of four
-    loss: dict[str, float] = {}  # terms and their weights; empty: what the task usually takes
+    loss: dict[str, float] = {}  # terms and weights; empty: what the task usually takes
+    focal_gamma: float = Field(2.0, ge=0)  # of the term focal; 0 gives cross entropy
+    asymmetric_gamma: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] = (4, 1)
+    # of the term asymmetric (multilabel): of absent and of present classes
+    class_weights: Literal["none", "balanced"] = "none"  # classification: weigh rare classes more
     stride_weight: float = Field(0.4, ge=0)  # of a coarser output's terms, of those of the finest
     label_smoothing: float = Field(0.0, ge=0, lt=1)  # share of the target spread over classes
+    patience: int = Field(0, ge=0)  # epochs without a better metric after which to stop; 0 = off
     seed: int = Field(42, ge=0)  # the one seed: folds, weights, order, augmentation
     deterministic: bool = False  # bit-identical runs on one device, somewhat slower
     anomaly: Literal["stop", "skip", "raise", "off"] = "stop"  # a loss or gradient not finite:
@@ -122,12 +139,14 @@ class PredictConfig(Values):
 
     tta: Literal["none", "flip", "mirrors", "d4"] = "none"  # views of each image: 1, 2, 4 or 8
     # of the trained size; each is one more set of views
+    weights: tuple[Annotated[float, Field(ge=0)], ...] = ()  # of the checkpoints, in their order;
+    # empty: all alike. Classes and masks only, for boxes are fused
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((1.0,), min_length=1)
     time_limit: float = Field(0, ge=0)  # hours from the start of the process; 0 = none
     fallback: tuple[Literal["tta", "models"], ...] = ("tta", "models")  # given up first to last,
     # for the images that remain, when the estimate exceeds the limit
 
-    @field_validator("scales", "fallback", mode="before")
+    @field_validator("scales", "weights", "fallback", mode="before")
     @classmethod
     def _split_words(cls, value: Any) -> Any:
         """Let the command line say predict.scales=1,1.25 or predict.scales=1.25."""

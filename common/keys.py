@@ -18,6 +18,7 @@ IGNORE = 255  # value of a mask where nothing is known, or where there is only p
 
 # Outputs of models.
 LOGITS = "logits"  # (N, C) float
+LOGITS_DROPPED = "logits_dropped"  # (N, M, C) float, of M masks of dropout; M = 1 if not training
 EMBEDDING = "embedding"  # (N, D) float, the features before the classifier
 
 MASK_LOGITS = "mask_logits"  # (N, C, H, W) float, C = 1 for one class

@@ -92,7 +92,8 @@ def _flat(values: Any) -> np.ndarray:
 
 
 def _dicts(frame: pd.DataFrame, prefix: str, keys: tuple[str, ...]) -> list[dict[str, np.ndarray]]:
-    columns = {key: [np.asarray(value) for value in frame[prefix + key]] for key in keys}
+    # Copies, for those that parquet gives cannot be written to, and torch complains of that.
+    columns = {key: [np.array(value) for value in frame[prefix + key]] for key in keys}
     columns[BOXES] = [value.reshape(-1, 4) for value in columns[BOXES]]
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from common.commands.oof_decisions import say_decisions, tune_decisions, write_decisions
 from common.commands.oof_sureness import against, check_public, sureness
+from common.commands.oof_views import say_views
 from common.competition import Competition
 from common.config import Config
 from common.environment import runs_dir
@@ -34,6 +35,8 @@ def score_out_of_fold(
     given_runs: Path | None,
     public: float = PUBLIC,
     rival: str = "",
+    tta: bool = False,
+    given_data: Path | None = None,
 ) -> None:
     """Print every metric per fold, their mean and spread, pooled, and how sure that is.
 
@@ -42,6 +45,7 @@ def score_out_of_fold(
     Args:
         public: share of the test set that the public leader board shows.
         rival: another experiment, compared on the samples that both have.
+        tta: predict the folds again with each set of views.
     """
     check_public(public)
     root = runs_dir(given_runs)
@@ -62,6 +66,8 @@ def score_out_of_fold(
     print(f"{len(frame)} samples of {len(found.runs)} of {config.data.n_folds} folds")
     if other:
         print("\n".join(against(name, found, other, public)))
+    if tta:
+        print("\n".join(say_views(name, found, given_data)))
     _show_issues(found.runs)
 
 

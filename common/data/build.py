@@ -15,6 +15,7 @@ from common.data.dataset import ImageDataset
 from common.data.image import read_image
 from common.data.loaders import make_loader
 from common.data.pseudo import add_pseudo
+from common.data.sampling import sample_weights
 from common.data.tolerant import tolerant_loader
 from common.data.transforms import train_transforms, valid_transforms
 from common.errors import KitError
@@ -48,9 +49,11 @@ def fold_loaders(
     if data.pseudo:
         add_pseudo(datasets[0], frame, fold, config)
     size = min(train.batch_size, len(datasets[0]))
+    assert datasets[0].labels is not None
+    weights = sample_weights(datasets[0].labels.numpy(), data.sampler)
     settings: dict[str, Any] = {"seed": train.seed, "num_workers": data.num_workers}
     return (
-        make_loader(datasets[0], size, shuffle=True, drop_last=True, **settings),
+        make_loader(datasets[0], size, shuffle=True, drop_last=True, weights=weights, **settings),
         make_loader(datasets[1], train.batch_size, shuffle=False, **settings),
     )
 

@@ -29,7 +29,7 @@ class ImageDataset(Dataset[dict[str, Any]]):
     Args:
         frame: columns image_id, path and the targets.
         transform: called as `transform(image=(H, W, 3) uint8)["image"]`, seeded anew for each
-            sample by (seed, epoch, index); it keeps uint8, for the model normalises.
+            sample by (seed, epoch, index, turn); it keeps uint8, for the model normalises.
         seed: of the augmentation.
         min_side: see `read_image`; with crops that are enlarged, more than the size of the result.
         target: column for LABEL: int64 class, or float32 if the column is float; a list of columns
@@ -64,10 +64,11 @@ class ImageDataset(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return IMAGE `(3, H, W)` uint8, INDEX, LABEL and WEIGHT if there is one, IMAGE_ID."""
+        turn = getattr(index, "turn", 0)  # drawn before in this epoch: another augmentation
         index = range(len(self))[index]
         image = self.raw(index)
         if self.transform is not None:
-            image = self._augment(self.transform, image, index)
+            image = self._augment(self.transform, image, index + turn * len(self))
         sample: dict[str, Any] = {IMAGE: to_tensor(image), INDEX: index}
         if self.labels is not None:
             sample[LABEL] = self.labels[index]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from common.data.sampling import draw, turns
 from common.errors import KitError
 from common.keys import BOXES, IMAGE, IMAGE_ID, LABELS
 
@@ -22,10 +23,12 @@ class EpochSampler(Sampler[int]):
         n: number of samples.
         shuffle: if not, the order is 0, 1, 2, ...
         seed: of the order.
+        weights: `(n,)`, by which some come several times and others not, see
+            `common.data.sampling`; None: each once.
     """
 
-    def __init__(self, n: int, shuffle: bool, seed: int) -> None:
-        self.n, self.shuffle, self.seed = n, shuffle, seed
+    def __init__(self, n: int, shuffle: bool, seed: int, weights: np.ndarray | None = None) -> None:
+        self.n, self.shuffle, self.seed, self.weights = n, shuffle, seed, weights
         self.epoch, self.start = 0, 0
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
@@ -33,7 +36,8 @@ class EpochSampler(Sampler[int]):
         self.epoch, self.start = epoch, min(start, self.n)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.order()[self.start :].tolist())
+        order = self.order()
+        return iter((order.tolist() if self.weights is None else turns(order))[self.start :])
 
     def __len__(self) -> int:
         return self.n - self.start
@@ -46,7 +50,10 @@ class EpochSampler(Sampler[int]):
         """
         if not self.shuffle:
             return np.arange(self.n)
-        draws = np.random.Philox(key=[self.seed % 2**64, self.epoch]).random_raw(self.n)
+        generator = np.random.Philox(key=[self.seed % 2**64, self.epoch])
+        if self.weights is not None:
+            return draw(self.weights, generator.random_raw(2 * self.n + 1))
+        draws = generator.random_raw(self.n)
         return np.argsort(draws, kind="stable")
 
 
@@ -70,6 +77,7 @@ def make_loader(
     drop_last: bool = False,
     pin_memory: bool | None = None,
     collate_fn: Callable[[Sequence[Any]], Any] | None = None,
+    weights: np.ndarray | None = None,
 ) -> DataLoader:
     """Return a loader of batch dicts.
 
@@ -82,6 +90,7 @@ def make_loader(
         drop_last: leave out a last batch that is not full.
         pin_memory: None: if there is a GPU.
         collate_fn: samples to a batch; None: `collate`.
+        weights: `(n,)`, how often samples come if shuffled; None: each once an epoch.
     """
     n = len(dataset)  # type: ignore[arg-type]
     if drop_last and n < batch_size:
@@ -89,7 +98,7 @@ def make_loader(
     return Loader(
         dataset,
         batch_size,
-        sampler=EpochSampler(n, shuffle, seed),
+        sampler=EpochSampler(n, shuffle, seed, weights),
         num_workers=num_workers,
         collate_fn=collate_fn or collate,
         drop_last=drop_last,
@@ -117,6 +126,7 @@ def with_batch_size(loader: DataLoader, batch_size: int) -> DataLoader:
         num_workers=loader.num_workers,
         drop_last=loader.drop_last,
         pin_memory=loader.pin_memory,
+        weights=sampler.weights,
     )
 
 

@@ -12,11 +12,19 @@ from common.data.build import predict_loader
 from common.errors import KitError
 from common.inference.budget import Budget
 from common.inference.outcome import predicting
-from common.inference.predict import load_model, options_of, predict, refuse_nothing
+from common.inference.predict import (
+    load_model,
+    options_of,
+    predict,
+    refuse_nothing,
+    shares_of,
+)
 from common.inference.views import passes_of
 from common.keys import IMAGE_ID
 from common.learners.classification import probabilities
 from common.models.classifier import make_classifier
+
+WHOLE = 1 - 1e-9  # a sum of shares from which on all are in it
 
 
 def predict_classes(
@@ -28,8 +36,8 @@ def predict_classes(
     """Return the frame's ids with mean probabilities, a column per class.
 
     A checkpoint's prediction is the mean of the probabilities over the views of an image, the
-    result the mean over checkpoints. An image that cannot be read, or for which there was no time,
-    gets the mean of all other images.
+    result the mean over checkpoints, weighted by `options.weights`. An image that cannot be read,
+    or for which there was no time, gets the mean of all other images.
 
     Args:
         frame: columns image_id and path.
@@ -42,9 +50,10 @@ def predict_classes(
     refuse_nothing(checkpoints, frame)
     options = options_of(checkpoints, options)
     passes, classes = passes_of(options), list[str]()
+    shares = shares_of(options, len(checkpoints))
     with predicting(frame) as outcome:
         budget = Budget(options, len(frame), len(checkpoints), len(passes), outcome)
-        total, done = np.empty((0, 0), np.float32), np.zeros(len(frame), np.int64)
+        total, done = np.empty((0, 0), np.float32), np.zeros(len(frame))
         for number, checkpoint in enumerate(checkpoints):
             if not budget.allows(number):
                 break
@@ -58,18 +67,18 @@ def predict_classes(
             decode = partial(probabilities, multilabel=config.multilabel)
             loader = predict_loader(frame, config, num_workers)
             for rows, values in predict(model, loader, decode, frame, passes, budget, outcome):
-                total[rows] += values / len(checkpoints)
-                done[rows] += 1
-        _fill(total, done, len(checkpoints))
+                total[rows] += values * np.float32(shares[number])
+                done[rows] += shares[number]
+        _fill(total, done)
     result = pd.DataFrame(total, columns=classes, copy=False)
     result.insert(0, IMAGE_ID, frame[IMAGE_ID].astype(str).to_numpy())
     return result
 
 
-def _fill(total: np.ndarray, done: np.ndarray, models: int) -> None:
-    """Make means, in place, of sums over fewer models, and of nothing the mean of the others."""
-    short, none = (done > 0) & (done < models), done == 0
-    total[short] *= models / done[short, None]
+def _fill(total: np.ndarray, done: np.ndarray) -> None:
+    """Make means, in place, of sums over a share of the models, and of none that of the others."""
+    short, none = (done > 0) & (done < WHOLE), done == 0
+    total[short] /= done[short, None]
     if none.any():
         others = total.mean(0, where=~none[:, None]) if (~none).any() else 1 / total.shape[1]
         total[none] = others

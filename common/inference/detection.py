@@ -52,6 +52,8 @@ def predict_boxes(
     """
     refuse_nothing(checkpoints, frame)
     options = options_of(checkpoints, options)
+    if options.weights:
+        raise KitError("expected no predict.weights for boxes, which are fused; leave them out")
     passes = passes_of(options)
     found: list[list[Boxes]] = [[] for _ in range(len(frame))]
     sizes = np.zeros((len(frame), 2), np.int64)  # height and width of the files

@@ -118,6 +118,21 @@ def options_of(checkpoints: Sequence[Path], options: PredictConfig | None) -> Pr
     return Config.model_validate(load_checkpoint(checkpoints[0])["config"]).predict
 
 
+def shares_of(options: PredictConfig, models: int) -> np.ndarray:
+    """Return each checkpoint's share in the mean, `(M,)` that add up to 1.
+
+    Raises:
+        KitError: there are more weights or fewer than checkpoints, or all are 0.
+    """
+    weights = np.array(options.weights or [1.0] * models)
+    if len(weights) != models or not weights.sum() > 0:
+        raise KitError(
+            f"expected a positive weight for each of {models} checkpoints in predict.weights, got "
+            f"{list(options.weights)}; name as many, or none"
+        )
+    return weights / weights.sum()
+
+
 def refuse_nothing(checkpoints: Sequence[Path], frame: pd.DataFrame) -> None:
     """Raise unless there is something to predict, and something to predict it with."""
     if not checkpoints:

@@ -19,7 +19,7 @@ from common.environment import device as find_device
 from common.errors import KitError
 from common.inference.budget import PASS, READ, Budget
 from common.inference.outcome import Outcome, predicting
-from common.inference.predict import load_model, look, options_of, refuse_nothing
+from common.inference.predict import load_model, look, options_of, refuse_nothing, shares_of
 from common.inference.tiles import predict_tiled
 from common.inference.views import Pass, passes_of
 from common.keys import IMAGE, IMAGE_ID, MASK_LOGITS, PATH
@@ -84,6 +84,7 @@ def predict_masks(
         if len({len(config.classes) for _, config in loaded}) != 1:
             raise KitError("expected checkpoints of the same classes; predict with each on its own")
         networks = [(Views(model, passes).to(device).eval(), config) for model, config in loaded]
+        shares = shares_of(options, len(networks))
         budget = Budget(options, len(frame), len(networks), len(passes), outcome, by_image=True)
         workers = loaded[0][1].data.num_workers if num_workers is None else num_workers
         for row, image in _readable(frame, workers, budget, outcome):
@@ -91,26 +92,32 @@ def predict_masks(
             if image is None:
                 found = _empty(sizes.of(row), len(loaded[0][1].classes))
             else:
-                found = _mean(networks[: budget.models], image, budget.passes, tile, step)
+                found = _mean(networks[: budget.models], shares, image, budget.passes, tile, step)
                 budget.lap(PASS, budget.models * budget.passes)
             yield str(frame[IMAGE_ID].iloc[row]), found
             budget.advance(1)
 
 
 def _mean(
-    networks: Sequence[Network], image: np.ndarray, granted: int, tile: int | None, step: int | None
+    networks: Sequence[Network],
+    shares: np.ndarray,
+    image: np.ndarray,
+    granted: int,
+    tile: int | None,
+    step: int | None,
 ) -> np.ndarray:
-    """Return the mean probabilities of a picture over networks, each of so many passes."""
+    """Return the weighted mean of a picture's probabilities over networks of so many passes."""
     device = find_device()
     total: Any = 0.0
-    for network, config in networks:
+    for (network, config), share in zip(networks, shares, strict=False):  # the first may do
         network.granted = granted
         side, batch_size = _tiles(config, image, tile, device)
-        total += predict_tiled(
+        found = predict_tiled(
             network, image, mask_probabilities, side, step, None, batch_size, device
         )
-    total /= len(networks)
-    return total
+        total += found * np.float32(share)
+    given_up = len(networks) < len(shares) and shares[: len(networks)].sum() > 0
+    return total / np.float32(shares[: len(networks)].sum()) if given_up else total
 
 
 def _empty(size: tuple[int, int], num_classes: int) -> np.ndarray:

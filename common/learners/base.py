@@ -21,7 +21,7 @@ from common.environment import device as find_device
 from common.environment import to_device
 from common.evaluation import Evaluation
 from common.learners.dispatch import DispatchLearner
-from common.learners.optimiser import adamw
+from common.learners.optimiser import adamw, layer_groups
 from common.losses.terms import Loss
 from common.metrics.base import Metric
 
@@ -51,6 +51,7 @@ class Learner(DispatchLearner):
         lr: float = 1e-3,
         weight_decay: float = 0.01,
         body_lr_factor: float = 1.0,
+        layer_decay: float = 1.0,
         callbacks: Sequence[Any] = (),
         device: torch.device | None = None,
     ) -> None:
@@ -59,9 +60,14 @@ class Learner(DispatchLearner):
             self._loaders(train_loader, valid_loader),
             model.to(self.device),
             loss,
-            opt_func=partial(adamw, weight_decay=weight_decay, body_lr_factor=body_lr_factor),
+            opt_func=partial(
+                adamw,
+                weight_decay=weight_decay,
+                body_lr_factor=body_lr_factor,
+                layer_decay=layer_decay,
+            ),
             lr=lr,
-            splitter=parameter_groups,
+            splitter=parameter_groups if layer_decay == 1 else layer_groups,
             cbs=[TrainEvalCallback(), Evaluate(metrics), *callbacks],
             path=Path(),
             default_cbs=False,

@@ -5,7 +5,10 @@ from typing import Any
 
 import torch
 from fastai.optimizer import OptimWrapper
+from timm.models import group_parameters
 from torch import nn
+
+from common.errors import KitError
 
 
 def adamw(
@@ -13,17 +16,20 @@ def adamw(
     lr: float,
     weight_decay: float = 0.01,
     body_lr_factor: float = 1.0,
+    layer_decay: float = 1.0,
 ) -> OptimWrapper:
     """Return fused AdamW (a third of the plain one's time, on CPU too) for fastai's Learner.
 
     Args:
         groups: parameters from input to output, the last group being the head.
         lr: learning rate of the head; earlier groups get `body_lr_factor` times it per group.
+        layer_decay: not 1: the groups before the head are layers; the last gets `body_lr_factor`
+            times the head's rate, each earlier one `layer_decay` times that of the next.
         weight_decay: decoupled; biases, norms and other vectors get none.
     """
     rows: list[dict[str, Any]] = []
     for depth, group in enumerate(groups):
-        rate = lr * body_lr_factor ** (len(groups) - 1 - depth)
+        rate = lr * _factor(len(groups) - 1 - depth, body_lr_factor, layer_decay)
         for name, decay, members in (
             ("decayed", weight_decay, [p for p in group if p.ndim > 1]),
             ("plain", 0.0, [p for p in group if p.ndim <= 1]),
@@ -33,3 +39,36 @@ def adamw(
                 values = {"lr": rate, "peak_lr": rate, "weight_decay": decay}
                 rows.append({"params": members, "group_name": f"{part}_{name}", **values})
     return OptimWrapper(opt=torch.optim.AdamW(rows, lr=lr, fused=True))
+
+
+def _factor(before: int, body_lr_factor: float, layer_decay: float) -> float:
+    """Return the share of the head's rate of the group that lies so many before the head."""
+    if layer_decay == 1 or not before:
+        return body_lr_factor**before
+    return body_lr_factor * layer_decay ** (before - 1)
+
+
+def layer_groups(model: Any) -> list[list[nn.Parameter]]:
+    """Return a classifier's parameters layer by layer, as timm counts them, and then its head.
+
+    Layer-wise decay of the learning rate (Clark et al. 2020, Bao et al. 2022) helps where
+    pretrained transformers are fine-tuned: what early layers know is general, and kept. A layer may
+    be empty, so that depths stay timm's.
+
+    Raises:
+        KitError: timm does not say what the network's layers are.
+    """
+    body = model.body
+    if not hasattr(body, "group_matcher"):
+        raise KitError(
+            f"expected a network with known layers for train.layer_decay, got "
+            f"{type(body).__name__}; set it to 1, and train.body_lr_factor instead"
+        )
+    of_name = group_parameters(body, body.group_matcher(coarse=False), reverse=True)
+    head = model.groups()[-1]
+    known, last = {id(parameter) for parameter in head}, max(of_name.values())
+    layers: list[list[nn.Parameter]] = [[] for _ in range(last + 1)]
+    for name, parameter in body.named_parameters():
+        if id(parameter) not in known:
+            layers[of_name.get(name, last)].append(parameter)
+    return [*layers, head]

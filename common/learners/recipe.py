@@ -16,6 +16,7 @@ from common.callbacks.interrupt import Interrupt
 from common.callbacks.looks import make_looks
 from common.callbacks.mix import Mix
 from common.callbacks.out_of_fold import OutOfFold
+from common.callbacks.patience import Patience
 from common.callbacks.record import Record
 from common.callbacks.schedule import Schedule, freeze_then, make_shape
 from common.callbacks.unfreeze import Unfreeze
@@ -94,6 +95,9 @@ def train_run(
     best = Best(run, [*metrics, VALID_LOSS], known)
     saver = Checkpoint(run, known, logger, config.train.save_minutes, session)
     watching = [*watching_callbacks(config, logger, run), best, OutOfFold(run, config, best)]
+    if config.train.patience:
+        frozen = config.train.freeze_epochs
+        watching.append(Patience(config.train.patience, config.metric, best, frozen))
     watching += guards(config, logger, run.folder / "anomalies")
     learner.add_cbs([*technique_callbacks(config), *watching, Interrupt(session), saver])
     if resume:

@@ -14,6 +14,7 @@ from common.errors import KitError, did_you_mean
 from common.evaluation import Evaluation
 from common.keys import GROUP, IGNORE, IMAGE_ID, MASK, MASK_LOGITS, PREDICTION
 from common.learners.base import Learner
+from common.learners.refuse import refuse_options_of_classifiers
 from common.losses.segmentation import (
     MaskLoss,
     binary_cross_entropy_mask,
@@ -32,7 +33,7 @@ from common.models.segmenter import STRIDES, THRESHOLD
 
 TERMS: dict[str, Callable[[Config], MaskLoss]] = {
     "bce": lambda config: binary_cross_entropy_mask(config.train.label_smoothing, IGNORE),
-    "focal": lambda config: focal(ignore=IGNORE),
+    "focal": lambda config: focal(config.train.focal_gamma, ignore=IGNORE),
     "dice": lambda config: dice(ignore=IGNORE),
     "jaccard": lambda config: jaccard(ignore=IGNORE),
     "lovasz": lambda config: lovasz(ignore=IGNORE),
@@ -75,6 +76,7 @@ def make_learner(
     config: Config,
 ) -> SegmentationLearner:
     """Return the Learner with loss and optimiser as the config says."""
+    refuse_options_of_classifiers(config)
     for key in ("mixup", "cutmix", "mosaic"):
         if getattr(config.train, key):
             raise KitError(f"expected train.{key}=0, for masks are not mixed; set it to 0")

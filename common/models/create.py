@@ -23,6 +23,11 @@ def create_network(name: str, arguments: Mapping[str, Any]) -> Any:
         raise KitError(f"unknown model.name '{name}'; {did_you_mean(name, timm.list_models())}")
     try:
         return timm.create_model(name, **arguments)
+    except (AssertionError, TypeError) as error:  # how timm refuses an argument
+        raise KitError(
+            f"expected arguments that {name} takes, got {dict(arguments)}: {_first_line(error)}; "
+            "change model.pool, model.drop_rate or model.arguments"
+        ) from error
     except (OSError, RuntimeError) as error:
         if not arguments.get("pretrained"):
             raise

@@ -45,8 +45,9 @@ def pack_prediction(
 ) -> Path:
     """Pack the kernel that predicts with these runs, and what it needs; return the folder."""
     root = runs_dir(given_runs)
-    chosen = choose_runs(name, runs, root)
-    config = chosen[0].config.model_copy(update=parse_overrides(overrides))
+    chosen, weights = choose_runs(name, runs, root)
+    blended = {"predict.weights": weights} if weights else {}
+    config = chosen[0].config.model_copy(update={**blended, **parse_overrides(overrides)})
     limit = config.predict.time_limit or round(config.kernel.hours * (1 - FINISHING), 3)
     folder = empty(packed or root / name / "packed" / PREDICT)
     names = [f"{run.experiment}-fold{run.fold}.pt" for run in chosen]

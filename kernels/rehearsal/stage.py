@@ -112,7 +112,7 @@ def prepare(kernel: PackedKernel, data: Path, place: Path) -> Stage:
 
 def limits_of(config: KernelConfig) -> Limits:
     """Return what a competition grants."""
-    return Limits(config.hours * 3600, config.memory_gb, config.working_gb, config.internet)
+    return Limits(config.hours * 3600, config.memory_gb, config.working_gb)
 
 
 def _head(

@@ -234,15 +234,27 @@ def test_boxes_are_fused(project, runs):
     assert f"mean       {score:.4f}" in text
 
 
-def test_trained_experiments_are_blended(project, runs):
-    """From `kit train` to a blend, with files as training writes them."""
+def test_trained_experiments_are_blended_and_the_blend_predicts(project, runs, data):
+    """From `kit train` to a submission, with files as training writes them."""
     from .conftest import FAST
 
     for name, rate in (("a", "0.01"), ("b", "0.003")):
         words = (*FAST, "data.n_folds=2", "train.epochs=3", f"train.lr={rate}")
         code, text = project("train", "colours", *words, "--fold", "all", "--name", name)
         assert code == 0, text
-    code, text = blend(project)
+    code, text = blend(project, "--how", "mean", "--weights", "0.75,0.25")
     assert code == 0, text
     assert "24 samples" in text
     assert len(pd.read_parquet(next(runs.glob("colours/blend-*/oof.parquet")))) == 24
+    folds = [f"colours/{name}/fold{k}" for name in "ab" for k in (0, 1)]
+    by_hand = ["predict.weights=[3, 3, 1, 1]", *(word for run in folds for word in ("--run", run))]
+    for words, out in ((["--run", "blend-mean"], "blended"), (by_hand, "by_hand")):
+        code, text = project("predict", "colours", *words, "--out", runs / f"{out}.csv")
+        assert code == 0, text
+        assert "colours/a/fold1, colours/b/fold0" in text
+    assert (runs / "blended.csv").read_bytes() == (runs / "by_hand.csv").read_bytes()
+    code, text = blend(project, "--how", "rank")
+    assert code == 0, text
+    code, text = project("predict", "colours", "--run", "blend-rank")
+    assert code == 2
+    assert "expected a blend that is a weighted mean, got rank" in text

@@ -155,3 +155,21 @@ def test_tuned_thresholds_are_told_beside_their_nested_score_and_kept(project, r
     Run(runs / "colours" / "baseline" / "fold1").oof_file.unlink()
     text = project("oof", "colours")[1]
     assert "nested by fold it needs two folds (--fold all)" in text
+
+
+def test_views_are_scored_on_what_each_fold_never_saw(project, runs, data):
+    from .conftest import FAST
+
+    words = (*FAST, "data.n_folds=2", "train.epochs=2")
+    code, text = project("train", "colours", *words, "--fold", "all")
+    assert code == 0, text
+    code, text = project("oof", "colours", "--tta")
+    assert code == 0, text
+    (pooled,) = numbers(text, r"accuracy: .* pooled (\S+)")
+    (plain,) = numbers(text, r"none +1 views  (\S+) ")
+    assert plain == pooled
+    assert re.search(r"d4 +8 views  \S+  [+-]\S+ +\S+ times the time of one", text)
+    next((data / "train").iterdir()).unlink()
+    code, text = project("oof", "colours", "--tta")
+    assert code == 2
+    assert "expected" in text.splitlines()[-1]

@@ -105,6 +105,17 @@ def test_views_and_checkpoints_are_means_of_probabilities(colours, config, check
     np.testing.assert_allclose(values_of(found), torch.stack(singles).mean(0), atol=1e-6)
 
 
+def test_checkpoints_have_the_weights_that_are_named(colours, checkpoints) -> None:
+    first, second = (values_of(predict_classes([one], colours)) for one in checkpoints)
+    weighted = predict_classes(checkpoints, colours, PredictConfig(weights=(3, 1)))
+    np.testing.assert_allclose(values_of(weighted), 0.75 * first + 0.25 * second, atol=1e-6)
+    alone = predict_classes(checkpoints, colours, PredictConfig(weights=(0, 1)))
+    np.testing.assert_array_equal(values_of(alone), second)
+    for weights in ((1,), (0, 0), (1, 2, 3)):
+        with pytest.raises(KitError, match="weight for each of 2 checkpoints"):
+            predict_classes(checkpoints, colours, PredictConfig(weights=weights))
+
+
 def test_options_come_from_the_first_checkpoint_unless_given(colours, config, checkpoints) -> None:
     content = torch.load(checkpoints[0], weights_only=True)
     options = {"predict.tta": "d4", "predict.scales": [1, 1.5]}

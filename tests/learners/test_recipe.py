@@ -27,6 +27,7 @@ RICH = {  # everything that has a state of its own
     "train.epochs": 3,
     "model.drop_rate": 0.3,
     "data.augment": "medium",
+    "data.sampler": "sqrt",
 }
 
 

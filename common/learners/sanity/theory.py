@@ -12,7 +12,10 @@ from common.losses.terms import LossTerm
 
 PRIOR, ALPHA, GAMMA = 0.01, 0.25, 2.0  # of torchvision's dense detectors (Lin et al. 2017)
 SLACK = 0.6
-UNDECIDED = ("focal", "dice", "jaccard", "lovasz")  # known by their value at logits of 0
+UNDECIDED = (  # known by their value at logits of 0
+    *("focal", "asymmetric", "weighted_cross_entropy", "weighted_binary_cross_entropy"),
+    *("dice", "jaccard", "lovasz"),
+)
 
 
 class Theory(NamedTuple):
@@ -38,7 +41,7 @@ def theory_of(
     output, target = outputs[term.output], batch[term.target]
     if name in ("cross_entropy", "binary_cross_entropy", "binary_cross_entropy_mask"):
         several = name == "cross_entropy" or (name.endswith("mask") and output.shape[1] > 1)
-        count = output.shape[1] if several else 2
+        count = output.shape[2 if output.ndim == 3 else 1] if several else 2  # (N, M, C), masks
         value = math.log(count)
         least = 0.85 * min(value, label_entropy(target, count, several))
         return Theory(value, f"ln {count}", least, value + SLACK)
@@ -68,7 +71,8 @@ def label_entropy(target: Tensor, count: int, exclusive: bool) -> float:
 
 def floor_of(term: LossTerm, classes: int, smoothing: float) -> float:
     """Return the least that a term can be: labels that are smoothed cost even who knows them."""
-    name = getattr(term.function, "__name__", "")
+    name = getattr(term.function, "__name__", "").removeprefix("arcface_")
+    name = name.removeprefix("weighted_")  # by 1 in the mean
     if not smoothing or "cross_entropy" not in name:
         return 0.0
     if name == "cross_entropy" or (name.endswith("mask") and classes > 1):

@@ -96,7 +96,7 @@ def test_a_wheel_of_another_python_is_named_and_replaced(kit, tmp_path):
     (packed / "kernel" / "predict.py").write_text(plant("at_start", look))
     code, text = kit("kernel", "rehearse", NAME, "--packed", packed, "--data", data)
     assert "NOT TRIED: simplejpeg 1.9.0" in text
-    assert "not tried: 1 of its wheels" in text
+    assert "not tried: 1 of its wheels" in " ".join(text.split())  # a narrow terminal breaks it
     assert code == 0, text
 
 

@@ -142,7 +142,7 @@ def test_what_the_kernel_started_ends_with_it(seen, doors):
 def test_the_kernels_own_clock_gives_the_start(seen):
     found = seen(plant("per_image", "time.sleep(0.02)"), hidden=1000).estimate
     assert found.images == 1000
-    assert found.per_image >= 0.02
+    assert found.per_image >= 0.019  # the account is rounded
     assert found.seconds == pytest.approx(found.start + 1000 * found.per_image)
 
 
