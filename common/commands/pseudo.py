@@ -59,7 +59,8 @@ def write_pseudo(
     path = root / name / f"pseudo-{experiment}.parquet"
     _write(table, path)
     print("\n".join(_lines(tables, len(test), config)))
-    print(f"{path}\ntrain on them: kit train {name} data.pseudo={path} --fold all --name NAME")
+    again = f"kit train {name} --experiment EXPERIMENT data.pseudo={path} --fold all --name NAME"
+    print(f"{path}\ntrain on them, with the overrides of {experiment}: {again}")
     return path
 
 

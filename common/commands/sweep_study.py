@@ -133,7 +133,10 @@ def _ended(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def run_trials(study: optuna.Study, count: int, objective: Callable[[Trial], float]) -> None:
-    """Run trials until the study has `count` of them, by whichever process."""
+    """Run trials until the study has `count` of them, by whichever process.
+
+    Those that others are at are not counted, for they may never end: W workers may run W - 1 more.
+    """
     while len(_ended(study)) < count:
         study.optimize(objective, n_trials=1)
 

@@ -54,8 +54,8 @@ class ArcFace(nn.Module):
             if label.ndim != 1 or label.is_floating_point():
                 raise KitError(
                     f"expected one class per image for model.head=arcface, got labels of shape "
-                    f"{tuple(label.shape)}; set train.mixup and train.cutmix to 0, or "
-                    "model.head=linear"
+                    f"{tuple(label.shape)}; set train.mixup and train.cutmix to 0, take hard "
+                    "pseudo-labels, or set model.head=linear"
                 )
             own = F.one_hot(label, cosine.shape[1]).bool()
             return self.scale * torch.where(own, further(cosine, self.margin), cosine)

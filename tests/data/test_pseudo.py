@@ -41,7 +41,7 @@ def table(frame, test_images, soft=False, classes=FOLD_LABELS) -> pd.DataFrame:
 
 @pytest.fixture
 def loaders(frame, config, tmp_path):
-    def make(rows, fold=1, **values):
+    def make(rows, fold=1, frame=frame, **values):
         rows.to_parquet(tmp_path / "pseudo.parquet", index=False)
         update = {"data.pseudo": str(tmp_path / "pseudo.parquet"), "data.augment": "none", **values}
         return fold_loaders(frame, fold, config.model_copy(update=update))
@@ -73,6 +73,24 @@ def test_a_fold_learns_from_labels_of_its_own_model_and_validates_on_none(
     assert ids == held_out
     assert not held_out & set(seen)
     assert not any(WEIGHT in batch for batch in valid)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_images_of_several_labels_get_several(frame, test_images, loaders, soft):
+    several = frame.assign(**{name: (frame.label == c) * 1.0 for c, name in enumerate(FOLD_LABELS)})
+    probs = np.tile([0.9, 0.2, 0.8], (len(test_images), 1))
+    rows = pseudo_rows(test_images, probs, FOLD_LABELS, True, soft)
+    rows = rows.assign(fold=1, made_by="colours/base/fold1", folds=folds_digest(frame))
+
+    def make(table):
+        rows_of = table[table.columns[::-1]]  # columns are found by name
+        return loaders(rows_of, multilabel=True, frame=several)
+
+    labels = make(rows)[0].dataset.labels
+    expected = torch.tensor([0.9, 0.2, 0.8] if soft else [1.0, 0.0, 1.0])
+    torch.testing.assert_close(labels[-len(rows) :], expected.repeat(len(rows), 1))
+    with pytest.raises(KitError, match="expected any number of classes per image"):
+        make(table(frame, test_images))
 
 
 def test_labels_of_another_folds_model_are_refused(frame, test_images, loaders):
