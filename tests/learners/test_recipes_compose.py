@@ -9,6 +9,8 @@ from .conftest import SignalAt
 
 ALL = {
     "data.sampler": "balanced",
+    "data.img_size": 64,
+    "data.start_size": 32,
     "data.augment": "medium",
     "model.pool": "gem",
     "model.head": "arcface",
