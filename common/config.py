@@ -30,6 +30,8 @@ class DataConfig(Values):
 
     img_size: int | None = Field(224, gt=0)  # pixels, height and width; None keeps every pixel
     # (segmentation: side of the windows that are cut out, nothing is resized)
+    start_size: int | None = Field(None, gt=0)  # pixels of the first epoch's images, growing to
+    # img_size (classification); early epochs cost less; None = all alike
     augment: Literal["none", "flip", "dihedral", "light", "medium"] = "light"  # see data/transforms
     oversample: float = Field(1.0, ge=0)  # decode JPEG no smaller than this x img_size; 0 = full
     cache: bool = False  # keep resized copies beside the runs: first epoch slow, the others fast

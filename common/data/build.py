@@ -12,6 +12,7 @@ from common.config import Config
 from common.data.cache import ResizedCache
 from common.data.columns import fold_groups, group_columns
 from common.data.dataset import ImageDataset
+from common.data.growing import sides_of
 from common.data.image import read_image
 from common.data.loaders import make_loader
 from common.data.pseudo import add_pseudo
@@ -44,6 +45,7 @@ def fold_loaders(
         "read": reader(config, cache_dir),
     }
     datasets = [ImageDataset(r, t, **common) for r, t in zip(rows, transforms, strict=True)]
+    datasets[0].staged = [train_transforms(side, data.augment) for side in sides_of(config)]
     datasets[1].columns = group_columns(rows[1], config.log.breakdown)
     datasets[1].groups = fold_groups(rows[1], config)
     if data.pseudo:

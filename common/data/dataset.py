@@ -50,6 +50,7 @@ class ImageDataset(Dataset[dict[str, Any]]):
         if PATH not in frame.columns:
             raise KitError(f"expected column '{PATH}', found {list(frame.columns)}; {FIX}")
         self.transform, self.seed, self.min_side, self.read = transform, seed, min_side, read
+        self.staged: Sequence[Transform] = ()  # instead of `transform`, one for each epoch
         self._ids = _encode(frame[IMAGE_ID])
         self._paths = _encode(frame[PATH])
         self.labels = None if target is None else _labels(frame, target)
@@ -67,8 +68,9 @@ class ImageDataset(Dataset[dict[str, Any]]):
         turn = getattr(index, "turn", 0)  # drawn before in this epoch: another augmentation
         index = range(len(self))[index]
         image = self.raw(index)
-        if self.transform is not None:
-            image = self._augment(self.transform, image, index + turn * len(self))
+        transform = self._stage()
+        if transform is not None:
+            image = self._augment(transform, image, index + turn * len(self))
         sample: dict[str, Any] = {IMAGE: to_tensor(image), INDEX: index}
         if self.labels is not None:
             sample[LABEL] = self.labels[index]
@@ -115,6 +117,12 @@ class ImageDataset(Dataset[dict[str, Any]]):
     def set_epoch(self, epoch: int) -> None:
         """Draw the augmentation of another epoch from now on, in workers that run already, too."""
         self._epoch.fill_(epoch)
+
+    def _stage(self) -> Transform | None:
+        """Return the epoch's transform; the last of those that are staged goes on."""
+        if not self.staged:
+            return self.transform
+        return self.staged[min(self.epoch, len(self.staged) - 1)]
 
     def _augment(self, transform: Transform, image: np.ndarray, index: int) -> np.ndarray:
         from common.data.transforms import seed_transform  # a second for those who augment only

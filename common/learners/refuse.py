@@ -4,7 +4,7 @@ from common.config import Config
 from common.errors import KitError
 
 CLASSIFIERS_ONLY = (
-    *("data.sampler", "train.class_weights", "train.layer_decay"),
+    *("data.sampler", "data.start_size", "train.class_weights", "train.layer_decay"),
     *("model.pool", "model.head", "model.dropouts", "model.checkpoint_gradients"),
 )
 

@@ -84,6 +84,8 @@ def make_classifier(config: Config, load_weights: bool = True) -> Classifier:
     body = create_network(values.name, arguments)
     if values.pool == "gem":
         use_gem(body)
+    if config.data.start_size:
+        _refuse_one_size(body)
     data = timm.data.resolve_data_config({}, model=body)
     preprocessing = {key: data[key] for key in ("mean", "std", "interpolation")}
     model = Classifier(
@@ -122,6 +124,15 @@ def _head_arguments(config: Config) -> dict[str, Any]:
     found: dict[str, Any] = {"num_classes": len(config.classes) if own else 0}
     found["drop_rate"] = values.drop_rate if values.dropouts == 1 else 0.0
     return found | ({"global_pool": values.pool} if values.pool not in ("", "gem") else {})
+
+
+def _refuse_one_size(body: Any) -> None:
+    if getattr(getattr(body, "patch_embed", None), "strict_img_size", False):
+        raise KitError(
+            f"expected a network for images of any size with data.start_size, got "
+            f"{type(body).__name__}; set model.arguments.dynamic_img_size=true where it has that, "
+            "or take data.start_size out"
+        )
 
 
 def _own_head(body: Any, config: Config) -> nn.Module | None:

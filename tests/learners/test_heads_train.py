@@ -31,9 +31,17 @@ def test_an_older_checkpoint_without_these_keys_is_read(config, train, colours, 
     run = train(config.model_copy(update={"train.epochs": 1}), "old")
     content = load_checkpoint(run.best())
     for part, keys in {
-        "model": ("pool", "head", "dropouts", "margin", "scale", "subcentres"),
-        "train": ("focal_gamma", "asymmetric_gamma", "class_weights"),
-        "data": ("sampler",),
+        "model": (
+            "pool",
+            "head",
+            "dropouts",
+            "margin",
+            "scale",
+            "subcentres",
+            "checkpoint_gradients",
+        ),
+        "train": ("focal_gamma", "asymmetric_gamma", "class_weights", "layer_decay", "patience"),
+        "data": ("sampler", "start_size"),
     }.items():
         for key in keys:
             del content["config"][part][key]

@@ -7,6 +7,7 @@ from common.learners.refuse import CLASSIFIERS_ONLY
 MAKERS = {"segmentation": segmentation.make_learner, "detection": detection.make_learner}
 VALUES = {
     "data.sampler": "sqrt",
+    "data.start_size": 32,
     "train.class_weights": "balanced",
     "model.pool": "gem",
     "model.head": "arcface",
