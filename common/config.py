@@ -67,7 +67,7 @@ class ModelConfig(Values):
     subcentres: int = Field(1, ge=1)  # of each class of arcface; 3 for noisy labels
     arguments: dict[str, Any] = {}  # passed to timm.create_model as they are
     checkpoint_gradients: bool = False  # compute activations twice to keep fewer: less memory,
-    # about a third more time; running statistics of batch norms move twice a step
+    # more time; running statistics of batch norms move twice a step
     channels_last: bool = False  # memory format; pays for convolutions on GPU and CPU
 
 
