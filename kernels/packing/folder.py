@@ -1,6 +1,5 @@
 """The folder of a package: what it holds, and what is said of it."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from common.errors import KitError
 from common.kernels_folder import PACKED
 
 PARTS = ("kernel", "wheels", "checkpoints")  # one folder for each object on Kaggle
+PUSHED = ("pushed.json", "output")  # what pushing adds
 
 
 def empty(folder: Path) -> Path:
@@ -18,8 +18,12 @@ def empty(folder: Path) -> Path:
     Raises:
         KitError: it holds something else.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / PACKED).exists():
-        raise KitError(f"expected a new folder or an earlier package, got '{folder}'; name another")
+    there = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if strange := there - {*PARTS, *PUSHED, PACKED}:
+        raise KitError(
+            f"expected a new folder or an earlier package, got '{folder}' with '{min(strange)}'; "
+            "name another"
+        )
     for part in PARTS:
         shutil.rmtree(folder / part, ignore_errors=True)
     (folder / PACKED).unlink(missing_ok=True)
@@ -30,12 +34,6 @@ def empty(folder: Path) -> Path:
 def content(folder: Path) -> list[Path]:
     """Return the files of a package, without what describes it."""
     return [file for part in PARTS for file in sorted((folder / part).glob("*"))]
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Write values where a person can read them, too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values, indent=2))
 
 
 def report(folder: Path, packed: Mapping[str, Any], modules: int) -> None:

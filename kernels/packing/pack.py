@@ -1,8 +1,6 @@
 """kit kernel pack: one folder per object on Kaggle, each complete in itself."""
 
-import json
 import time
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,24 +10,19 @@ from common.competition import Competition
 from common.config import Config, parse_overrides
 from common.environment import git_state, runs_dir
 from common.errors import KitError
+from common.runs import write_json
 
-from .closure import Closure, archive_name, distributions, import_closure
-from .embed import embed, fill, prove
-from .folder import content, empty, report, write_json
-from .guard import refuse_absolute_paths, refuse_secrets
+from .closure import distributions
+from .code import PREDICT, TRAIN, Code, gather_code
+from .embed import fill
+from .folder import content, empty, report
+from .guard import refuse_secrets
 from .light import without_places, write_light
 from .metadata import SUFFIX, dataset_metadata, find_owner, kernel_metadata, name_slug, notebook
 from .wheels import PYTHON, fetch_wheels, lacking
 
-ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 MOST_CODE = 1_000_000  # bytes of a kernel's source that Kaggle takes
-PREDICT, TRAIN = "predict", "train"
-ENTRIES = {
-    PREDICT: ("common.kaggle.machine", "common.kaggle.inputs", "common.inference.outcome"),
-    TRAIN: ("common.kaggle.machine", "common.kaggle.inputs", "common.commands.train"),
-}
-PARTS = {PREDICT: ("predict", "data"), TRAIN: ("config", "data", "train")}
 SESSION_HOURS = 11.5  # of the 12 that a session lasts
 FINISHING = 0.03  # share of the hours granted that is kept for what follows predicting
 
@@ -51,8 +44,11 @@ def pack_prediction(
     config = without_places(chosen[0].config)
     config = config.model_copy(update={**blended, **parse_overrides(overrides)})
     limit = config.predict.time_limit or round(config.kernel.hours * (1 - FINISHING), 3)
-    folder = empty(packed or root / name / "packed" / PREDICT)
     names = [f"{run.experiment}-fold{run.fold}.pt" for run in chosen]
+    if len(set(names)) < len(names):
+        raise KitError(f"expected runs of different names, got {', '.join(names)}; name each once")
+    code = gather_code(PREDICT, config)
+    folder = empty(packed or root / name / "packed" / PREDICT)
     for run, file in zip(chosen, names, strict=True):
         write_light(run.best(), folder / "checkpoints" / file)
     facts = {
@@ -61,7 +57,7 @@ def pack_prediction(
         "options": config.predict.model_copy(update={"time_limit": limit}).model_dump(mode="json"),
         "scores": {run.name: run.summary.get("metrics", {}) for run in chosen},
     }
-    return _pack(folder, PREDICT, config, facts, find_owner(owner), as_notebook, wheels, root)
+    return _pack(folder, code, config, facts, find_owner(owner), as_notebook, wheels, root)
 
 
 def pack_training(
@@ -86,13 +82,14 @@ def pack_training(
         "fold": fold,
         "overrides": [*limited, f"train.time_limit={limit}"],
     }
+    code = gather_code(TRAIN, config)
     folder = empty(packed or root / name / "packed" / TRAIN)
-    return _pack(folder, TRAIN, config, facts, find_owner(owner), as_notebook, wheels, root)
+    return _pack(folder, code, config, facts, find_owner(owner), as_notebook, wheels, root)
 
 
 def _pack(
     folder: Path,
-    kind: str,
+    code: Code,
     config: Config,
     facts: dict[str, Any],
     owner: str,
@@ -100,20 +97,12 @@ def _pack(
     wheels: Path | None,
     root: Path,
 ) -> Path:
-    name = config.competition
-    entries = [*ENTRIES[kind], *(f"competitions.{name}.{part}" for part in PARTS[kind])]
-    closure = import_closure(entries)
-    files = _archive(closure)
-    texts = {place: file.read_text("utf-8") for place, file in files.items()}
-    refuse_secrets(texts)
-    refuse_absolute_paths(texts)
-    code = embed(files)
-    prove(code, list(closure.files))
-    pins = lacking(distributions(closure.libraries))
+    name, kind = config.competition, code.kind
+    pins = lacking(distributions(code.closure.libraries))
     parts = [part for part, there in (("checkpoints", kind == PREDICT), ("wheels", pins)) if there]
     datasets = {part: f"{owner}/{name_slug(name, part)}" for part in parts}
     fetch_wheels(pins, folder / "wheels", wheels, root / "wheels")
-    for part, ref in datasets.items():
+    for part, ref in datasets.items():  # each has files by now
         write_json(folder / part / "dataset-metadata.json", dataset_metadata(ref))
     packed = {
         "kind": kind,
@@ -128,10 +117,10 @@ def _pack(
         "datasets": datasets,
         **facts,
     }
-    _write_kernel(folder, packed, config, code, as_notebook)
+    _write_kernel(folder, packed, config, code.text, as_notebook)
     sizes = {str(file.relative_to(folder)): file.stat().st_size for file in content(folder)}
     write_json(folder / "packed.json", {**packed, "files": sizes})
-    report(folder, packed, len(closure.files))
+    report(folder, packed, len(code.closure.files))
     return folder
 
 
@@ -139,7 +128,6 @@ def _write_kernel(
     folder: Path, packed: dict[str, Any], config: Config, code: str, as_notebook: bool
 ) -> None:
     kind, kernel_type = packed["kind"], "notebook" if as_notebook else "script"
-    refuse_absolute_paths({"the config": json.dumps(packed["config"])})
     script = fill((SCRIPTS / f"{kind}.py").read_text("utf-8"), packed, code)
     refuse_secrets({"the kernel": script})
     text = notebook(script) if as_notebook else script
@@ -159,17 +147,6 @@ def _write_kernel(
         datasets=[*packed["datasets"].values(), *config.kernel.datasets],
         kernels=config.kernel.kernels,
     )
+    (folder / "kernel").mkdir(exist_ok=True)
     write_json(folder / "kernel" / "kernel-metadata.json", metadata)
     (folder / "kernel" / file).write_text(text, "utf-8")
-
-
-def _archive(closure: Closure) -> dict[str, Path]:
-    """Return the files to embed by their path: modules, and what their packages carry as data."""
-    found = {archive_name(module, file): file for module, file in closure.files.items()}
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    for package, patterns in declared["package-data"].items():
-        if package in closure.files:
-            home = closure.files[package].parent
-            data = [file for pattern in patterns for file in home.glob(pattern) if file.is_file()]
-            found |= {file.relative_to(ROOT).as_posix(): file for file in data}
-    return found

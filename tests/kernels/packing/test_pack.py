@@ -48,7 +48,7 @@ def play(tmp_path, packed, data, slug="birds-2026") -> tuple[int, str, Path]:
 def quick(request, monkeypatch):
     """Prove that the code is complete in one test alone: it imports everything anew."""
     if "by_itself" not in request.node.name:
-        monkeypatch.setattr(kernels("packing.pack"), "prove", lambda code, modules: None)
+        monkeypatch.setattr(kernels("packing.code"), "prove", lambda code, modules: None)
 
 
 @pytest.fixture
@@ -134,18 +134,34 @@ def test_a_notebook_is_the_same_program(trained, wheels, packed):
 
 
 def test_secrets_and_paths_in_a_competition_are_refused(trained, wheels, tmp_path, packed):
+    pack(trained, wheels)
+    before = (packed / "kernel" / "predict.py").read_bytes()
     story = tmp_path / "competitions" / "colours" / "predict.py"
     clean = story.read_text()
-    for line, reason in (
-        ('API_KEY = "' + "a1" * 20 + '"', "secret"),
-        ("X = '/home/me/x'", "paths"),
-    ):
+    key = 'API_KEY = "' + "a1" * 20 + '"'
+    for line, reason in ((key, "expected no secret"), ("X = '/home/me/x'", "expected paths that")):
         story.write_text(f"{clean}\n{line}\n")
         code, text = trained("kernel", "pack", "colours", "--wheels", wheels)
         assert code == 2
         assert reason in text
         assert "a1a1a1" not in text
-        assert not (packed / "kernel").exists()
+        assert (packed / "kernel" / "predict.py").read_bytes() == before  # the earlier one stays
+    story.write_text(clean)
+    pack(trained, wheels)
+
+
+def test_a_package_that_was_not_finished_is_packed_anew(trained, wheels, packed, tmp_path):
+    code, text = trained("kernel", "pack", "colours", "--wheels", tmp_path)  # which holds none
+    assert code == 2
+    assert "expected a wheel of" in text
+    pack(trained, wheels)
+
+
+def test_the_same_run_twice_is_refused(trained, wheels):
+    twice = ["--run", "colours/baseline/fold0"] * 2
+    code, text = trained("kernel", "pack", "colours", "--wheels", wheels, *twice)
+    assert code == 2
+    assert "expected runs of different names" in text
 
 
 def test_checkpoints_carry_only_what_predicting_needs(trained, wheels, tmp_path, packed):
