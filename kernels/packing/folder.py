@@ -49,4 +49,5 @@ def report(folder: Path, packed: Mapping[str, Any], modules: int) -> None:
         print(
             f"warning: packed with changes that are not committed: {', '.join(packed['changed'])}"
         )
-    print(f"packed: {folder}\nnext:   kit kernel rehearse {packed['competition']}")
+    follows = {"predict": "rehearse {}", "train": "push {} --train"}[packed["kind"]]
+    print(f"packed: {folder}\nnext:   kit kernel {follows.format(packed['competition'])}")

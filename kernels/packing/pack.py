@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.commands.chosen import choose_runs
+from common.commands.train import chosen_folds
 from common.competition import Competition
 from common.config import Config, parse_overrides
 from common.environment import git_state, runs_dir
@@ -38,6 +39,7 @@ def pack_prediction(
     given_runs: Path | None,
 ) -> Path:
     """Pack the kernel that predicts with these runs, and what it needs; return the folder."""
+    Competition.find(name)  # or say which there are
     root = runs_dir(given_runs)
     chosen, weights = choose_runs(name, runs, root)
     blended = {"predict.weights": weights} if weights else {}
@@ -74,6 +76,7 @@ def pack_training(
     """Pack the kernel that trains an experiment; return the folder."""
     root, competition = runs_dir(given_runs), Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
+    chosen_folds(fold, config)  # or say which there are, before a session is spent
     limited = [word for word in overrides if not word.startswith("train.time_limit=")]
     limit = config.train.time_limit or SESSION_HOURS
     facts = {

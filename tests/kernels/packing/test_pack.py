@@ -196,6 +196,18 @@ def test_other_files_are_never_deleted(trained, wheels, tmp_path):
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
 
+def test_what_does_not_exist_is_told_before_a_session_is_spent(kit, wheels, data):
+    code, text = kit("new", "colours", "--data", data)
+    assert code == 0, text
+    code, text = kit("kernel", "pack", "colour", "--wheels", wheels)
+    assert (code, "did you mean 'colours'?" in text) == (2, True), text
+    code, text = kit("kernel", "pack", "colours", "--train", "--fold", "9", "--wheels", wheels)
+    assert (code, "expected --fold of 0 to 4 or all, got '9'" in text) == (2, True), text
+    assert pack(kit, wheels, "--train").splitlines()[-1] == (
+        "next:   kit kernel push colours --train"
+    )
+
+
 def test_a_training_kernel_trains_and_goes_on_with_its_earlier_output(kit, wheels, tmp_path, data):
     code, text = kit("new", "colours", "--data", data)
     assert code == 0, text
