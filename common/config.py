@@ -142,7 +142,13 @@ class PredictConfig(Values):
     tta: Literal["none", "flip", "mirrors", "d4"] = "none"  # views of each image: 1, 2, 4 or 8
     # of the trained size; each is one more set of views
     weights: tuple[Annotated[float, Field(ge=0)], ...] = ()  # of the checkpoints, in their order;
-    # empty: all alike. Classes and masks only, for boxes are fused
+    # empty: all alike. Of boxes: weights of their fusion
+    blend: str = ""  # classes: file of kit blend that says how checkpoints are combined (rank,
+    # geometric and power means, stacks); without a folder it lies beside the checkpoints
+    fuse_iou: float = Field(0.55, gt=0, lt=1)  # above which boxes of one class are one
+    fuse_least: float = Field(0.0, ge=0, lt=1)  # score below which a box takes no part in fusion
+    confidence: float | None = Field(None, ge=0, le=1)  # from which on a box is kept; None: what
+    # the trainings found
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((1.0,), min_length=1)
     time_limit: float = Field(0, ge=0)  # hours from the start of the process; 0 = none
     fallback: tuple[Literal["tta", "models"], ...] = ("tta", "models")  # given up first to last,

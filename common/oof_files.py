@@ -1,5 +1,6 @@
-"""Experiments by their out-of-fold files: all folds of one, checked and joined."""
+"""Experiments by their out-of-fold files: all folds of one, checked and joined; blends, too."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +10,10 @@ import pandas as pd
 from common.config import Config
 from common.data.files import some
 from common.errors import KitError, did_you_mean
-from common.keys import IMAGE_ID
+from common.keys import FOLD, IMAGE_ID
 from common.runs import Run, find_runs
+
+BLEND = "blend.json"  # what `kit blend` keeps in a folder of its own, beside `oof.parquet`
 
 
 class Experiment(NamedTuple):
@@ -18,25 +21,34 @@ class Experiment(NamedTuple):
 
     name: str
     config: Config
-    runs: list[Run]  # those with an out-of-fold file, by ascending fold
+    runs: list[Run]  # those with an out-of-fold file, by ascending fold; a blend has none
     frame: pd.DataFrame  # all of their rows, in that order
+    folder: Path  # of all its folds
 
     @property
     def folds(self) -> list[int]:
         """Which folds there are."""
-        return [run.fold for run in self.runs]
+        return sorted(self.frame[FOLD].unique().tolist())
+
+    @property
+    def is_blend(self) -> bool:
+        """Whether several experiments were blended into this one."""
+        return (self.folder / BLEND).is_file()
 
 
 def read_experiment(root: Path, competition: str, name: str) -> Experiment:
-    """Join the out-of-fold files of an experiment.
+    """Join the out-of-fold files of an experiment, or read that of a blend.
 
     Raises:
         KitError: it has none, or a sample is in several folds.
     """
+    if name and (root / competition / name / BLEND).is_file():
+        return _read_blend(root / competition / name)
     known = [run for run in find_runs(root, competition) if run.oof_file.exists()]
     runs = sorted((run for run in known if run.experiment == name), key=lambda run: run.fold)
     if not runs:
-        others = sorted({run.experiment for run in known})
+        blends = [file.parent.name for file in (root / competition).glob(f"*/{BLEND}")]
+        others = sorted({run.experiment for run in known} | set(blends))
         hint = f"{did_you_mean(name, others)}; or " if others else ""
         raise KitError(
             f"expected out-of-fold predictions of {competition}/{name} in '{root}', found none; "
@@ -44,7 +56,15 @@ def read_experiment(root: Path, competition: str, name: str) -> Experiment:
         )
     frame = pd.concat([pd.read_parquet(run.oof_file) for run in runs], ignore_index=True)
     _check_once(frame[IMAGE_ID], name)
-    return Experiment(name, runs[0].config, runs, frame)
+    return Experiment(name, runs[0].config, runs, frame, runs[0].folder.parent)
+
+
+def _read_blend(folder: Path) -> Experiment:
+    file = folder / "oof.parquet"
+    if not file.is_file():
+        raise KitError(f"expected out-of-fold predictions of the blend '{file}'; blend anew")
+    config = Config.model_validate(json.loads((folder / BLEND).read_text())["config"])
+    return Experiment(folder.name, config, [], pd.read_parquet(file), folder)
 
 
 def _check_once(ids: Sequence[str] | pd.Series, name: str) -> None:

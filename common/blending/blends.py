@@ -1,22 +1,25 @@
 """Every way of blending, scored nested by fold: what is tuned for a fold never saw it."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.blending import stacking, ways
+from common.blending import stacking
+from common.blending.boxes import equal_boxes, tuned_boxes
 from common.blending.members import Members
 from common.blending.weights import hill_climb, optimise
-from common.keys import BOXES
+from common.inference.ways import combine, ranks_among, way_of
 from common.metrics.base import Metric
 from common.metrics.nested import by_other_folds, take
 
 HOWS = ("mean", "rank", "geometric", "power", "hill", "optimise", "stack")
 TUNED = ("hill", "optimise", "stack")  # that find weights of their own
-BOX_HOWS = ("mean",)  # weighted boxes fusion
+LINEAR = ("mean", "hill", "optimise")  # that are weighted means
+BOX_HOWS = ("mean", "optimise")  # weighted boxes fusion, as it is or tuned
+POWERS = (0.25, 0.5, 2.0, 4.0)  # of which the best is taken
 
 
 class Blend(NamedTuple):
@@ -31,25 +34,41 @@ class Blend(NamedTuple):
 def make_blend(how: str, members: Members, metric: Metric, weights: np.ndarray) -> Blend:
     """Return the out-of-fold predictions of one way of HOWS (of boxes: BOX_HOWS)."""
     if members.config.task == "detection":
-        return Blend(how, fuse_boxes(members, weights), weights.tolist(), {})
+        gain = partial(gain_of, metric)
+        return Blend(
+            how,
+            *(
+                tuned_boxes(members, gain)
+                if how == "optimise"
+                else equal_boxes(members, gain, weights)
+            ),
+        )
     stacked = np.stack(members.predictions).astype(np.float64)
     target, folds, several = members.target, members.folds, members.config.multilabel
-    plain: dict[str, Callable[[], np.ndarray]] = {
-        "mean": lambda: ways.mean(stacked, weights),
-        "geometric": lambda: ways.normalised(ways.geometric(stacked, weights), several),
-        "rank": lambda: ways.mean(np.stack([ways.ranks(p, folds) for p in stacked]), weights),
-    }
-    if how in plain:
-        return Blend(how, plain[how](), weights.tolist(), {})
     if how == "stack":
         models = stacking.describe(stacking.fit_stack(stacked, target))
         return Blend(how, _stack(stacked, target, folds, several), None, {"models": models})
     if how == "power":
         return _power(stacked, target, folds, several, metric, weights)
-    return _weighted(how, stacked, target, folds, metric)
+    if how in ("hill", "optimise"):
+        return _weighted(how, stacked, target, folds, metric)
+    said = np.stack([ranks(p, folds) for p in stacked]) if how == "rank" else stacked
+    return Blend(how, combine(way_of(how, several), said, weights), weights.tolist(), {})
 
 
-def gain_of(metric: Metric, target: np.ndarray, prediction: np.ndarray) -> float:
+def ranks(prediction: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Return `(N, C)` ranks between 0 and 1 of each column, within each fold.
+
+    Each fold has a model of its own, whose probabilities need not be on the scale of the others'.
+    """
+    found = np.empty(prediction.shape, np.float64)
+    for fold in np.unique(folds):
+        rows = folds == fold
+        found[rows] = ranks_among(prediction[rows], np.sort(prediction[rows], axis=0))
+    return found
+
+
+def gain_of(metric: Metric, target: Any, prediction: Any) -> float:
     """Return the score, the more the better, without warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -57,28 +76,17 @@ def gain_of(metric: Metric, target: np.ndarray, prediction: np.ndarray) -> float
     return found if metric.maximise else -found
 
 
-def fuse_boxes(members: Members, weights: Sequence[float] | np.ndarray) -> list[dict[str, Any]]:
-    """Return the weighted boxes fusion of what the members found in each image."""
-    from common.inference.boxes import fuse
-
-    fused = []
-    for found in zip(*members.predictions, strict=True):
-        corners = np.concatenate([np.asarray(one[BOXES]).reshape(-1, 4) for one in found])
-        right, bottom = corners[:, 2:].max(0, initial=1.0).tolist()  # nothing is clipped
-        fused.append(fuse(found, (right, bottom), weights=list(weights)))
-    return fused
-
-
 def _weighted(
     how: str, stacked: np.ndarray, target: np.ndarray, folds: np.ndarray, metric: Metric
 ) -> Blend:
-    find = {"hill": hill_climb, "optimise": optimise}[how]
+    find: Callable[..., np.ndarray] = {"hill": hill_climb, "optimise": optimise}[how]
+    mean = partial(combine, way_of("mean", True))
 
     def fit(rows: np.ndarray) -> np.ndarray:
         truth, said = take(target, rows), stacked[:, rows]
-        return find(lambda w: gain_of(metric, truth, ways.mean(said, w)), len(stacked))
+        return find(lambda w: gain_of(metric, truth, mean(said, w)), len(stacked))
 
-    nested = by_other_folds(lambda rows, others: ways.mean(stacked[:, rows], fit(others)), folds)
+    nested = by_other_folds(lambda rows, others: mean(stacked[:, rows], fit(others)), folds)
     return Blend(how, nested, fit(np.arange(len(folds))).tolist(), {})
 
 
@@ -90,7 +98,7 @@ def _power(
     metric: Metric,
     weights: np.ndarray,
 ) -> Blend:
-    made = {e: ways.normalised(ways.power(stacked, weights, e), several) for e in ways.POWERS}
+    made = {e: combine(way_of("power", several, e), stacked, weights) for e in POWERS}
 
     def fit(rows: np.ndarray) -> float:
         return max(made, key=lambda e: gain_of(metric, target[rows], made[e][rows]))

@@ -29,8 +29,8 @@ def join_members(experiments: Sequence[Experiment]) -> Members:
     """Return what all of them predicted, in one order.
 
     Raises:
-        KitError: fewer than two, one twice, masks, or other samples, folds, classes or targets; or
-            a run without a checkpoint, with which nothing could be predicted.
+        KitError: fewer than two, one twice, a blend, masks, or other samples, folds, classes or
+            targets; or a run without a checkpoint, with which nothing could be predicted.
     """
     _check_experiments(experiments)
     first = experiments[0]
@@ -56,6 +56,10 @@ def _check_experiments(experiments: Sequence[Experiment]) -> None:
         )
     first = experiments[0].config
     for one in experiments:
+        if one.is_blend:
+            raise KitError(
+                f"expected experiments to blend, {one.name} is a blend itself; name its members"
+            )
         if one.config.task == "segmentation":
             raise KitError(
                 f"expected probabilities to blend, the out-of-fold files of {one.name} hold "

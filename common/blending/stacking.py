@@ -4,16 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from common.blending.ways import TINY
+from common.inference.ways import log_odds
 
 STRENGTH = 0.1  # inverse of the regularisation: little data, and members that agree
 
 
 def features(predictions: np.ndarray) -> np.ndarray:
     """Return `(N, M x C)` log odds of `(M, N, C)` probabilities."""
-    clipped = np.clip(predictions, TINY, 1 - TINY)
-    odds = np.log(clipped / (1 - clipped))
-    return odds.transpose(1, 0, 2).reshape(predictions.shape[1], -1)
+    return log_odds(predictions).transpose(1, 0, 2).reshape(predictions.shape[1], -1)
 
 
 def fit_stack(predictions: np.ndarray, target: np.ndarray) -> list[Any]:

@@ -1,8 +1,10 @@
-"""Weights of members found on predictions: by hill climbing and on the simplex."""
+"""Weights of members: given, or found on predictions by hill climbing and on the simplex."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+from common.errors import KitError
 
 ROUNDS = 40  # members in the bag at most
 STEPS = (0.2, 0.1, 0.05, 0.02)  # that weight moves from one member to another
@@ -46,6 +48,31 @@ def optimise(gain: Gain, num: int) -> np.ndarray:
     ).x
     starts = [equal, _on_simplex(solved)]
     return _exchange(gain, max(starts, key=lambda weights: _finite(gain(weights))))
+
+
+def check_weights(text: str, names: Sequence[str]) -> np.ndarray:
+    """Return `(M,)` weights from `0.6,0.4`; all alike where the text is empty.
+
+    Raises:
+        KitError: other than M numbers of 0 or more that add up to 1.
+    """
+    if not text:
+        return np.full(len(names), 1 / len(names))
+    try:
+        weights = np.array([float(word) for word in text.split(",")])
+    except ValueError:
+        raise KitError(f"expected --weights such as 0.6,0.4, got '{text}'") from None
+    if len(weights) != len(names):
+        raise KitError(
+            f"expected {len(names)} weights, one for each of {', '.join(names)}, got {len(weights)}"
+        )
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise KitError(f"expected weights of 0 or more, got {text}; leave a bad member out")
+    if abs(weights.sum() - 1) > 1e-3:
+        total = weights.sum()
+        fitting = ",".join(f"{w / total:.4g}" for w in weights) if total else "equal ones"
+        raise KitError(f"expected weights that add up to 1, got {total:g}; give {fitting}")
+    return weights / weights.sum()
 
 
 def _exchange(gain: Gain, weights: np.ndarray) -> np.ndarray:

@@ -2,26 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from common.blending.blends import BOX_HOWS, HOWS, TUNED, Blend, gain_of, make_blend
+from common.blending.keep import keep_blend
 from common.blending.members import Members, join_members
-from common.blending.ways import check_weights
+from common.blending.weights import check_weights
 from common.competition import Competition
 from common.environment import runs_dir
 from common.errors import KitError, did_you_mean
-from common.evaluation import Evaluation
 from common.figures.correlation import correlation_figure
-from common.keys import FOLD, IMAGE_ID, INDEX, LOSS, PREDICTION, TARGET
 from common.metrics.base import Metric
 from common.metrics.detection import METRICS
-from common.oof import write_oof
-from common.oof_files import read_experiment
-from common.runs import write_json
-
-FILE = "blend.json"
+from common.oof_files import BLEND, read_experiment
 
 
 def blend_experiments(
@@ -40,7 +34,8 @@ def blend_experiments(
         label: the blend is kept as blend-<label>; empty: its way.
     """
     root = runs_dir(given_runs)
-    members = join_members([read_experiment(root, name, one) for one in experiments])
+    joined = [read_experiment(root, name, one) for one in experiments]
+    members = join_members(joined)
     weights = check_weights(given_weights, members.names)
     ways = _ways(members, how, bool(given_weights))
     metric = Competition.find(name).metrics(members.config)[0]
@@ -50,9 +45,15 @@ def blend_experiments(
     best = max(blends, key=lambda one: np.nan_to_num(sign * scores[one.how], nan=-np.inf))
     kept = next((one for one in blends if one.how == how), best)
     folder = root / name / f"blend-{label or kept.how}"
-    _write(folder, members, metric, kept, scores)
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    figure = correlation_figure(
+        correlations(members, metric), members.names, "How alike the errors are"
+    )
+    figure.savefig(folder / "figures" / "correlation.png")
+    keep_blend(folder, members, [one.runs for one in joined], metric, kept, scores)
     why = "" if how else f" (the best of {len(blends)}, so its gain is a little optimistic)"
-    print(f"kept: {kept.how}{why} in {folder / FILE}")
+    print(f"kept: {kept.how}{why} in {folder / BLEND}")
+    print(f"next: kit oof {name} -e {folder.name}; kit predict {name} --run {folder.name}")
 
 
 def _ways(members: Members, how: str, weighted: bool) -> list[str]:
@@ -63,11 +64,12 @@ def _ways(members: Members, how: str, weighted: bool) -> list[str]:
         raise KitError(f"expected --how of {', '.join(ways)}, got '{how}'; {hint}")
     if weighted and how in TUNED:
         raise KitError(f"expected no --weights with --how {how}, which finds them; leave one out")
+    needing = (*TUNED, "power")
     if len(np.unique(members.folds)) > 1:
         return ways
-    if how in (*TUNED, "power"):
+    if how in needing:
         raise KitError(f"expected 2 folds or more for --how {how}, got 1; train the others")
-    return [way for way in ways if way not in (*TUNED, "power")]
+    return [way for way in ways if way not in needing]
 
 
 def _print_table(members: Members, metric: Metric, blends: Sequence[Blend]) -> dict[str, float]:
@@ -89,31 +91,6 @@ def _print_table(members: Members, metric: Metric, blends: Sequence[Blend]) -> d
         options = "".join(f"{k} {v:g}" for k, v in one.options.items() if isinstance(v, float))
         print(f"{one.how:{width}}{scores[one.how]:.4f}  {gain:+.4f}  {said} {options}".rstrip())
     return {**alone, **scores}
-
-
-def _write(
-    folder: Path, members: Members, metric: Metric, kept: Blend, scores: dict[str, float]
-) -> None:
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    figure = correlation_figure(
-        correlations(members, metric), members.names, "How alike the errors are"
-    )
-    figure.savefig(folder / "figures" / "correlation.png")
-    rows = np.arange(len(members.folds))
-    columns = {INDEX: rows, IMAGE_ID: members.frame[IMAGE_ID].tolist(), TARGET: members.target}
-    said = Evaluation({**columns, PREDICTION: kept.prediction, LOSS: np.full(len(rows), np.nan)})
-    frame = write_oof(said, members.config).assign(**{FOLD: members.folds})
-    frame.to_parquet(folder / "oof.parquet", index=False)
-    content: dict[str, Any] = {
-        "how": kept.how,
-        "members": members.names,
-        "weights": kept.weights,
-        "options": kept.options,
-        "metric": metric.name,
-        "scores": {key: value if np.isfinite(value) else None for key, value in scores.items()},
-        "config": members.config.model_dump(mode="json"),
-    }
-    write_json(folder / FILE, content)
 
 
 def correlations(members: Members, metric: Metric) -> np.ndarray:

@@ -44,7 +44,8 @@ def score_out_of_fold(
 
     Args:
         public: share of the test set that the public leader board shows.
-        rival: another experiment, compared on the samples that both have.
+        experiment: or a blend.
+        rival: another experiment or blend, compared on the samples that both have.
         tta: predict the folds again with each set of views.
     """
     check_public(public)
@@ -62,8 +63,8 @@ def score_out_of_fold(
             *say_decisions(decided[metric.name], config),
         ):
             print(line)
-    write_decisions(decided, found.runs[0].folder.parent / DECISIONS)
-    print(f"{len(frame)} samples of {len(found.runs)} of {config.data.n_folds} folds")
+    write_decisions(decided, found.folder / DECISIONS)
+    print(f"{len(frame)} samples of {len(found.folds)} of {config.data.n_folds} folds")
     if other:
         print("\n".join(against(name, found, other, public)))
     if tta:

@@ -30,6 +30,8 @@ def say_views(name: str, found: Experiment, given_data: Path | None) -> list[str
         KitError: masks, whose out-of-fold files hold counts; a run without its checkpoint.
     """
     config, competition = found.config, Competition.find(name)
+    if found.is_blend:
+        raise KitError(f"expected an experiment with --tta, got {found.name}; name one of its own")
     if config.task == "segmentation":
         raise KitError("expected classes or boxes with --tta, got masks; submit with each instead")
     metric = competition.metrics(config)[0]

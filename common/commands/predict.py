@@ -1,7 +1,8 @@
 """kit predict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from common.checkpoints import load_checkpoint
 from common.commands.chosen import choose_runs
@@ -28,20 +29,20 @@ def predict_test(
     """
     competition = Competition.find(name)
     root = runs_dir(given_runs)
-    chosen, weights = choose_runs(name, runs, root)
+    chosen, blended = choose_runs(name, runs, root)
     place = data_dir(name, given_data)
     usual = Path(getattr(competition.module("data"), "SUBMISSION", "submission.csv"))
     target = usual if out is None else out / usual if out.is_dir() else out
     checkpoints = [run.best() for run in chosen]
-    options = predict_options(checkpoints[0], overrides, weights)
+    options = predict_options(checkpoints[0], overrides, blended)
     written = competition.module("predict").predict(checkpoints, place, target, options)
     print(f"predicted with {', '.join(run.name for run in chosen)}\nsubmission: {written} (valid)")
 
 
 def predict_options(
-    checkpoint: Path, overrides: Sequence[str], weights: Sequence[float] = ()
+    checkpoint: Path, overrides: Sequence[str], blended: Mapping[str, Any] | None = None
 ) -> PredictConfig | None:
-    """Return the checkpoint's `predict` section with overrides and weights; None without any.
+    """Return the checkpoint's `predict` section with a blend's and overrides; None without any.
 
     Raises:
         KitError: an override of anything else.
@@ -55,8 +56,7 @@ def predict_options(
                 f"expected overrides of {SECTION}*, got '{key}': the rest is as the run was "
                 f"trained; {did_you_mean(meant, known)}"
             )
-    if weights:
-        update.setdefault(f"{SECTION}weights", list(weights))
+    update = {**(blended or {}), **update}
     if not update:
         return None
     config = Config.model_validate(load_checkpoint(checkpoint)["config"])

@@ -36,12 +36,15 @@ def fuse(
         size: of the image; boxes are clipped to it.
         iou: above which boxes of one class are one.
         least: boxes with a smaller score are left out.
-        weights: of the predictions, by default all alike.
+        weights: of the predictions, by default all alike; one of 0 leaves its prediction out.
     """
     from ensemble_boxes import weighted_boxes_fusion  # imports numba, which takes seconds
 
     if weights is not None and len(weights) != len(predictions):
         raise KitError(f"expected {len(predictions)} weights, got {len(weights)}; one for each")
+    if weights is not None and min(weights) <= 0:  # the library would divide by it
+        pairs = [(p, w) for p, w in zip(predictions, weights, strict=True) if w > 0]
+        predictions, weights = [p for p, _ in pairs], [w for _, w in pairs]
     parts = [_usable(prediction, size, least) for prediction in predictions]
     boxes, scores, labels = weighted_boxes_fusion(
         [xyxy_to_relative(part[BOXES], size) for part in parts],

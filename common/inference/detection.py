@@ -17,7 +17,15 @@ from common.errors import KitError
 from common.inference.boxes import fuse
 from common.inference.budget import FUSE, Budget
 from common.inference.outcome import predicting
-from common.inference.predict import load_model, look, options_of, refuse_nothing, sweep
+from common.inference.predict import (
+    load_model,
+    look,
+    options_of,
+    refuse_blend,
+    refuse_nothing,
+    shares_of,
+    sweep,
+)
 from common.inference.views import Pass, passes_of
 from common.keys import BOXES, IMAGE, IMAGE_ID, INDEX, LABELS, SCORES, SIZE
 from common.learners.detection import CONFIDENCE, to_dicts
@@ -31,31 +39,35 @@ def predict_boxes(
     frame: pd.DataFrame,
     options: PredictConfig | None = None,
     num_workers: int | None = None,
-    iou: float = 0.55,
+    iou: float | None = None,
     least: float = 0.0,
 ) -> pd.DataFrame:
     """Return the frame's ids with columns of arrays, most certain first: boxes, labels, scores.
 
-    Boxes are `(K, 4)` xyxy pixels of the file. Several views or checkpoints are fused (see `fuse`);
-    one view of one checkpoint stays as the detector gave it. An image that cannot be read, or for
-    which there was no time, has no boxes.
+    Boxes are `(K, 4)` xyxy pixels of the file. Several views or checkpoints are fused (see `fuse`)
+    by the weights, `fuse_iou` and `fuse_least` of the options; one view of one checkpoint stays as
+    the detector gave it. Where there was no time for a checkpoint, the others are fused as if it
+    had not been asked for. An image that cannot be read, or for which there was no time, has no
+    boxes.
 
     Args:
         frame: columns image_id and path.
         options: None = as the first checkpoint's config says.
         num_workers: reading processes; None = as each checkpoint was trained with.
-        iou: above which boxes of one class are one.
-        least: score from which on a box is returned; see `confidence_of`.
+        iou: above which boxes of one class are one; None = `options.fuse_iou`.
+        least: score from which on a box is returned, where `options.confidence` says none; see
+            `confidence_of`.
 
     Raises:
         KitError: no image can be read.
     """
     refuse_nothing(checkpoints, frame)
     options = options_of(checkpoints, options)
-    if options.weights:
-        raise KitError("expected no predict.weights for boxes, which are fused; leave them out")
-    passes = passes_of(options)
-    found: list[list[Boxes]] = [[] for _ in range(len(frame))]
+    refuse_blend(options, "boxes")
+    shares, passes = shares_of(options, len(checkpoints)), passes_of(options)
+    iou = options.fuse_iou if iou is None else iou
+    least = least if options.confidence is None else options.confidence
+    found: list[list[tuple[Boxes, float]]] = [[] for _ in range(len(frame))]
     sizes = np.zeros((len(frame), 2), np.int64)  # height and width of the files
     with predicting(frame) as outcome:
         budget = Budget(options, len(frame), len(checkpoints), len(passes), outcome)
@@ -69,31 +81,37 @@ def predict_boxes(
             for batch, seen in sweep(loader, detect, frame, budget, outcome):
                 sizes[batch[INDEX]] = batch[SIZE]
                 for row, own in zip(batch[INDEX].tolist(), seen, strict=True):
-                    found[row] += own
+                    found[row] += [(one, float(shares[number])) for one in own]
                 _time_fusion(found[row], sizes[row], budget)
         kept = [
-            _certain(_join(own, size, iou), least)
+            _certain(_join(own, size, iou, options.fuse_least), least)
             for own, size in zip(found, sizes.tolist(), strict=True)
         ]
     columns = {key: [own[key] for own in kept] for key in (BOXES, LABELS, SCORES)}
     return pd.DataFrame({IMAGE_ID: frame[IMAGE_ID].astype(str).to_numpy(), **columns})
 
 
-def _join(found: Sequence[Boxes], size: Sequence[int], iou: float) -> Boxes:
-    """Return one prediction of all that were made of an image of (height, width)."""
-    if not found:
+def _join(
+    found: Sequence[tuple[Boxes, float]], size: Sequence[int], iou: float, skip: float
+) -> Boxes:
+    """Return one prediction of all that were made of an image of (height, width), by weight."""
+    weighed = [pair for pair in found if pair[1] > 0]
+    if not weighed:
         none = np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, np.float32)
         return dict(zip((BOXES, LABELS, SCORES), none, strict=True))
-    return found[0] if len(found) == 1 else fuse(found, (size[1], size[0]), iou)
+    predictions, weights = zip(*weighed, strict=True)
+    if len(predictions) == 1:
+        return predictions[0]
+    return fuse(predictions, (size[1], size[0]), iou, skip, weights)
 
 
-def _time_fusion(found: Sequence[Boxes], size: Sequence[int], budget: Budget) -> None:
+def _time_fusion(found: Sequence[tuple[Boxes, float]], size: Sequence[int], budget: Budget) -> None:
     """Tell a budget with a limit how long it takes to fuse, which is done in the end."""
     if not budget.limit or len(found) < 2 or budget.knows(FUSE):
         return
     for _ in range(2):  # the first one compiles
         with budget.aside(FUSE, len(found)):
-            fuse(found, (size[1], size[0]))
+            fuse([one for one, _ in found], (size[1], size[0]))
 
 
 def _certain(found: Boxes, least: float) -> Boxes:

@@ -133,6 +133,12 @@ def shares_of(options: PredictConfig, models: int) -> np.ndarray:
     return weights / weights.sum()
 
 
+def refuse_blend(options: PredictConfig, task: str) -> None:
+    """Raise where a blend of classes is asked for and there are none."""
+    if options.blend:
+        raise KitError(f"expected no predict.blend for {task}, which it cannot combine; leave it")
+
+
 def refuse_nothing(checkpoints: Sequence[Path], frame: pd.DataFrame) -> None:
     """Raise unless there is something to predict, and something to predict it with."""
     if not checkpoints:

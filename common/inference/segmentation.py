@@ -19,7 +19,14 @@ from common.environment import device as find_device
 from common.errors import KitError
 from common.inference.budget import PASS, READ, Budget
 from common.inference.outcome import Outcome, predicting
-from common.inference.predict import load_model, look, options_of, refuse_nothing, shares_of
+from common.inference.predict import (
+    load_model,
+    look,
+    options_of,
+    refuse_blend,
+    refuse_nothing,
+    shares_of,
+)
 from common.inference.tiles import predict_tiled
 from common.inference.views import Pass, passes_of
 from common.keys import IMAGE, IMAGE_ID, MASK_LOGITS, PATH
@@ -78,6 +85,7 @@ def predict_masks(
     """
     refuse_nothing(checkpoints, frame)
     options, device = options_of(checkpoints, options), find_device()
+    refuse_blend(options, "masks")
     passes, sizes = passes_of(options), Sizes(frame)
     with predicting(frame) as outcome:
         loaded = [load_model(checkpoint, make_segmenter) for checkpoint in checkpoints]

@@ -1,10 +1,12 @@
 """kit kernel pack: one folder per object on Kaggle, each complete in itself."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from common.blending.keep import PLAN
 from common.commands.chosen import choose_runs
 from common.commands.train import chosen_folds
 from common.competition import Competition
@@ -41,8 +43,10 @@ def pack_prediction(
     """Pack the kernel that predicts with these runs, and what it needs; return the folder."""
     Competition.find(name)  # or say which there are
     root = runs_dir(given_runs)
-    chosen, weights = choose_runs(name, runs, root)
-    blended = {"predict.weights": weights} if weights else {}
+    chosen, blended = choose_runs(name, runs, root)
+    plan = blended.get("predict.blend")
+    if plan:
+        blended = {**blended, "predict.blend": PLAN}  # beside the checkpoints, there
     config = without_places(chosen[0].config)
     config = config.model_copy(update={**blended, **parse_overrides(overrides)})
     limit = config.predict.time_limit or round(config.kernel.hours * (1 - FINISHING), 3)
@@ -53,6 +57,8 @@ def pack_prediction(
     folder = empty(packed or root / name / "packed" / PREDICT)
     for run, file in zip(chosen, names, strict=True):
         write_light(run.best(), folder / "checkpoints" / file)
+    if plan:
+        shutil.copyfile(plan, folder / "checkpoints" / PLAN)
     facts = {
         "runs": [run.name for run in chosen],
         "checkpoints": names,

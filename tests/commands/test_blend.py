@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,18 @@ from sklearn.metrics import log_loss
 
 from common.blending.blends import HOWS
 from common.blending.weights import hill_climb, optimise
-from common.keys import BOXES, FOLD, IMAGE_ID, LABEL, LABELS, LOSS, SCORES
+from common.commands.chosen import choose_runs
+from common.commands.predict import predict_options
+from common.inference.classification import predict_classes
+from common.inference.plan import read_plan
+from common.keys import BOXES, FOLD, GROUP, IMAGE_ID, LABEL, LABELS, LOSS, PATH, SCORES
 from common.metrics.detection import wheat_score
 from common.oof import PREDICTED, read_oof
 from common.runs import Run
 
 from .experiments import settings, write_experiment, write_folds
 
+COLOURS = ["blue", "green", "red"]
 PROBS = ["prob_blue", "prob_green", "prob_red"]
 
 
@@ -253,8 +259,116 @@ def test_trained_experiments_are_blended_and_the_blend_predicts(project, runs, d
         assert code == 0, text
         assert "colours/a/fold1, colours/b/fold0" in text
     assert (runs / "blended.csv").read_bytes() == (runs / "by_hand.csv").read_bytes()
-    code, text = blend(project, "--how", "rank")
+    for how in ("rank", "geometric", "power", "stack"):
+        code, text = blend(project, "--how", how)
+        assert code == 0, text
+    code, text = project("predict", "colours", "--run", "blend-stack")
     assert code == 0, text
-    code, text = project("predict", "colours", "--run", "blend-rank")
-    assert code == 2
-    assert "expected a blend that is a weighted mean, got rank" in text
+    assert "colours/a/fold0, colours/a/fold1, colours/b/fold0, colours/b/fold1" in text
+    check_law(project, runs, data)
+
+
+def check_law(project, runs, data):
+    """Of one fold, what the blend says of its images is the blend's own out-of-fold row."""
+    for name in "ab":
+        shutil.rmtree(runs / "colours" / name / "fold1")
+    for how in ("mean", "rank", "geometric"):
+        code, text = blend(project, "--how", how, "--weights", "0.7,0.3", "--name", f"one-{how}")
+        assert code == 0, text
+        oof = pd.read_parquet(runs / "colours" / f"blend-one-{how}" / "oof.parquet")
+        frame = oof[[IMAGE_ID]].assign(**{PATH: [str(data / "train" / i) for i in oof[IMAGE_ID]]})
+        chosen, blended = choose_runs("colours", [f"blend-one-{how}"], runs)
+        checkpoints = [run.best() for run in chosen]
+        found = predict_classes(checkpoints, frame, predict_options(checkpoints[0], (), blended))
+        np.testing.assert_allclose(found[COLOURS], oof[PROBS], atol=1e-6, err_msg=how)
+
+
+def test_a_blend_is_scored_like_an_experiment(project, runs):
+    frames = [write_experiment(runs, name, 1.6, seed) for seed, name in enumerate("ab")]
+    for fold, rows in frames[0].groupby(FOLD):
+        groups = [f"g{number // 10}" for number in range(len(rows))]
+        file = Run(runs / "colours" / "a" / f"fold{fold}").oof_file
+        rows.assign(**{GROUP: groups}).to_parquet(file, index=False)
+    assert blend(project, "--how", "geometric", "--name", "x")[0] == 0
+    code, text = project("oof", "colours", "-e", "blend-x", "--against", "b")
+    assert code == 0, text
+    content = json.loads((runs / "colours" / "blend-x" / "blend.json").read_text())
+    assert f"pooled {content['scores']['geometric']:.4f}" in text
+    assert "300 samples of 3 of 3 folds" in text
+    assert "draws of 10 groups" in text
+    assert re.search(r"blend-x against b:\n  accuracy: better by \+0\.\d+ \(95% interval", text)
+    for words, telling in (
+        (("oof", "colours", "-e", "blend-x", "--tta"), "expected an experiment with --tta"),
+        (("oof", "colours", "-e", "blend-y"), "did you mean 'blend-x'?"),
+        (("blend", "colours", "--run", "blend-x", "--run", "b"), "blend-x is a blend itself"),
+        (("predict", "colours", "--run", "blend-x", "--run", "a"), "expected a blend alone"),
+    ):
+        code, text = project(*words)
+        assert (code, telling in text) == (2, True), text
+
+
+def test_a_member_without_weight_is_not_loaded(project, runs):
+    write_experiment(runs, "a", 0.5, seed=1)
+    write_experiment(runs, "b", 12.0, seed=2)
+    for how in ("mean", "geometric"):
+        assert blend(project, "--how", how, "--weights", "1,0")[0] == 0
+        chosen, options = choose_runs("colours", [f"blend-{how}"], runs)
+        assert [run.name for run in chosen] == [f"colours/a/fold{k}" for k in range(3)]
+    plan = read_plan(options["predict.blend"], [run.best() for run in chosen])
+    assert (plan.folds, plan.weights.tolist()) == ([3], [1.0])
+
+
+def test_boxes_get_weights_an_iou_and_a_least_score_from_other_folds(project, runs, monkeypatch):
+    """One detector is right; the other one shakes, and invents boxes of which it is unsure."""
+    monkeypatch.setattr("common.blending.boxes.IOUS", (0.4, 0.55))
+    monkeypatch.setattr("common.blending.boxes.LEASTS", (0.0, 0.1))
+    write_detectors(runs, 12, invented=0.05)
+    code, text = blend(project, "--how", "optimise")
+    assert code == 0, text
+    folder = runs / "colours" / "blend-optimise"
+    content = json.loads((folder / "blend.json").read_text())
+    scores, weights = content["scores"], content["weights"]
+    assert scores["optimise"] > scores["mean"] + 0.02, text
+    assert weights[0] > weights[1]
+    assert sum(weights) == pytest.approx(1)
+    assert not (folder / "blend.pt").exists()
+    chosen, options = choose_runs("colours", ["blend-optimise"], runs)
+    assert len(options["predict.weights"]) == len(chosen)
+    assert options["predict.fuse_iou"] == content["options"]["iou"]
+    assert options["predict.fuse_least"] == content["options"]["least"]
+    assert 0 < options["predict.confidence"] < 1
+    before = pd.read_parquet(folder / "oof.parquet").set_index(IMAGE_ID)
+    for name in "ab":  # other truths in fold 0 change nothing of what fold 0 is told
+        oof = Run(runs / "colours" / name / "fold0").oof_file
+        frame = pd.read_parquet(oof)
+        frame[BOXES] = [boxes + 100 for boxes in frame[BOXES]]
+        frame.to_parquet(oof, index=False)
+    assert blend(project, "--how", "optimise")[0] == 0
+    after = pd.read_parquet(folder / "oof.parquet").set_index(IMAGE_ID)
+    for image in before.index[before[FOLD] == 0]:
+        for key in (BOXES, SCORES):
+            np.testing.assert_allclose(
+                after.loc[image, PREDICTED + key], before.loc[image, PREDICTED + key]
+            )
+
+
+def write_detectors(runs, count: int, invented: float = 0.0):
+    """Write a and b, who find the same boxes; b is off by more, and invents some."""
+    config = settings(task="detection", classes=("head",), metric="wheat_score", watch=())
+    random, truth = np.random.default_rng(0), []
+    for _ in range(count):
+        corner = np.arange(4)[:, None] * 60.0 + random.uniform(0, 20, (4, 2))
+        truth.append(np.hstack([corner, corner + 30]))
+    for name, noise in (("a", 1.0), ("b", 4.0)):
+        rows = []
+        for n, boxes in enumerate(truth):
+            found, scores = boxes + random.normal(0, noise, boxes.shape), np.full(4, 0.9)
+            if name == "b" and invented:
+                found = np.concatenate([found, boxes[:, [0, 1, 0, 1]] + [35, 0, 55, 20]])
+                scores = np.append(scores, np.full(4, invented))
+            rows.append({
+                IMAGE_ID: f"i{n:02d}", BOXES: boxes.ravel(), LABELS: np.zeros(4, int),
+                PREDICTED + BOXES: found.ravel(), PREDICTED + SCORES: scores,
+                PREDICTED + LABELS: np.zeros(len(found), int), LOSS: 0.0, FOLD: n % 3,
+            })  # fmt: skip
+        write_folds(runs, name, pd.DataFrame(rows), config)

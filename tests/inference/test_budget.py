@@ -18,6 +18,7 @@ from common.inference.budget import FUSE, LOAD, PASS, READ, Budget
 from common.inference.classification import predict_classes
 from common.inference.detection import predict_boxes
 from common.inference.outcome import Outcome, last_outcome
+from common.inference.plan import Plan, write_plan
 from common.inference.segmentation import predict_masks
 from common.keys import BOXES, IMAGE, LABELS, LOGITS, MASK_LOGITS, SCORES
 from common.session import Session
@@ -362,3 +363,22 @@ def test_loading_counts(clock) -> None:
     assert budget.knows(LOAD)
     assert budget.ahead(3, 1) == pytest.approx(2 * 7 + 27 * 3)
     assert budget.ahead(1, 1) == pytest.approx(7 * 3)
+
+
+@pytest.mark.parametrize("how", ["geometric", "stack"])
+def test_a_blend_whose_second_member_is_late_says_so_and_is_of_the_first(
+    slow, colours, checkpoints, tmp_path, how
+) -> None:
+    model = {"coefficients": np.eye(3, 6).tolist(), "intercepts": [9.0, 0, 0], "classes": [0, 1, 2]}
+    plan = Plan(how, [1, 1], np.array([0.4, 0.6]), False, models=[model])
+    write_plan(plan, tmp_path / "blend.pt")
+    alone = classes_of(checkpoints[:1], colours, PredictConfig())
+    Clock.now = 10.0
+    options = PredictConfig(time_limit=hours(10 + 36 * 0.5 + 1), blend="blend.pt")
+    found = classes_of(checkpoints, colours, options)
+    np.testing.assert_allclose(found, alone, atol=1e-5)
+    assert "36 images lack a member of the blend" in last_outcome().given_up[-1]
+    assert Clock.now < HOUR * options.time_limit
+    whole = classes_of(checkpoints, colours, options.model_copy(update={"time_limit": 0}))
+    assert last_outcome().given_up == []
+    assert (abs(whole - alone).max() > 0.1) == (how == "stack")

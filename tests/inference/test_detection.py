@@ -132,6 +132,29 @@ def test_several_checkpoints_are_fused_in_pixels_of_the_file(drawn, tmp_path) ->
         assert len(found[SCORES]) > 0
 
 
+def test_weights_iou_and_scores_of_the_config_rule_the_fusion(drawn, tmp_path) -> None:
+    paths = [write_checkpoint(tmp_path / f"{seed}.pt", seed) for seed in (0, 1)]
+    alone = [predict_boxes([path], drawn) for path in paths]
+    least = float(np.median(np.concatenate([s for one in alone for s in one[SCORES]])))
+    options = PredictConfig(weights=(3, 1), fuse_iou=0.3, fuse_least=least)
+    weighed = predict_boxes(paths, drawn, options).to_dict("records")
+    cut = predict_boxes(paths, drawn, options.model_copy(update={"confidence": 0.6 * least}))
+    for row, found in enumerate(weighed):
+        parts = [one.iloc[row].to_dict() for one in alone]
+        expected = fuse(parts, SIZES[row], 0.3, least, [0.75, 0.25])
+        for key in (BOXES, LABELS, SCORES):
+            np.testing.assert_allclose(found[key], expected[key], rtol=1e-6)
+        kept = found[SCORES] >= 0.6 * least
+        np.testing.assert_array_equal(cut[SCORES][row], found[SCORES][kept])
+    assert 0 < cut[SCORES].map(len).sum() < sum(len(found[SCORES]) for found in weighed)
+    first = predict_boxes(paths, drawn, PredictConfig(weights=(1, 0)))
+    pd.testing.assert_frame_equal(first, alone[0])
+    with pytest.raises(KitError, match="weight for each of 2 checkpoints"):
+        predict_boxes(paths, drawn, PredictConfig(weights=(1,)))
+    with pytest.raises(KitError, match=r"expected no predict\.blend for boxes"):
+        predict_boxes(paths, drawn, PredictConfig(blend="blend.pt"))
+
+
 def test_uncertain_boxes_are_left_out(drawn, tmp_path) -> None:
     path = write_checkpoint(tmp_path / "a.pt")
     everything = predict_boxes([path], drawn)

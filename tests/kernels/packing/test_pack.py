@@ -1,7 +1,9 @@
 """A trained run, packed, and run as a program of its own."""
 
+import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from common.config import PredictConfig
 from common.kernels_folder import kernels
 
 from .conftest import COLOURS, FAST
@@ -84,6 +87,30 @@ def test_a_kernel_predicts_by_itself_what_kit_predict_predicts(
     code, text = trained("predict", "colours", "--data", data, "--out", tmp_path / "own.csv")
     assert code == 0, text
     assert (tmp_path / "own.csv").read_bytes() == (working / "submission.csv").read_bytes()
+
+
+def test_a_blend_that_is_no_weighted_mean_is_packed_whole(trained, wheels, tmp_path, packed, data):
+    words = ("--data", data, *FAST, "train.lr=0.01", "--name", "other")
+    assert trained("train", "colours", *words)[0] == 0
+    members = ("--run", "baseline", "--run", "other")
+    code, text = trained("blend", "colours", *members, "--how", "rank", "--weights", "0.3,0.7")
+    assert code == 0, text
+    text = pack(trained, wheels, "--run", "blend-rank")
+    assert "blend.pt" in text
+    facts = json.loads((packed / "packed.json").read_text())
+    assert (facts["options"]["blend"], facts["options"]["weights"]) == ("blend.pt", [])
+    (working := tmp_path / "working").mkdir()
+    for folder in ("checkpoints", "kernel"):  # as they lie on Kaggle, away from the runs
+        shutil.copytree(packed / folder, working / folder)
+    words = ("--data", data, "--run", "blend-rank", "--out", tmp_path / "own.csv")
+    code, text = trained("predict", "colours", *words)
+    assert code == 0, text
+    shutil.rmtree(tmp_path / "runs")
+    story = importlib.import_module("competitions.colours.predict")
+    checkpoints = [working / "checkpoints" / name for name in facts["checkpoints"]]
+    options = PredictConfig.model_validate(facts["options"])
+    written = story.predict(checkpoints, data, working / "submission.csv", options)
+    assert (tmp_path / "own.csv").read_bytes() == written.read_bytes()
 
 
 def test_a_broken_image_is_no_exception(trained, wheels, tmp_path, packed, data):
