@@ -76,14 +76,15 @@ class TrainConfig(Values):
 
     epochs: int = Field(10, ge=1)  # passes over the training folds
     batch_size: int = Field(32, ge=1)  # samples per step
-    lr: float = Field(1e-3, gt=0)  # peak learning rate of the head, per step of AdamW
+    lr: float = Field(1e-3, gt=0)  # peak learning rate of the head, per step
+    optimiser: str = "adamw"  # timm's name; lookahead_NAME goes back half the way every 6 steps
     body_lr_factor: float = Field(1.0, gt=0)  # learning rate of the body / that of the head
     layer_decay: float = Field(1.0, gt=0, le=1)  # classification: rate of a layer / of the next one
     # to the head; 0.65 to 0.9 for transformers, 1 = off
     freeze_epochs: int = Field(0, ge=0)  # epochs that train the head alone, before `epochs`
     schedule: Literal["one_cycle", "cosine", "flat_cosine", "constant"] = "one_cycle"
     warmup: float = Field(0.25, ge=0, lt=1)  # share of the steps in which lr rises to its peak
-    weight_decay: float = Field(0.01, ge=0)  # decoupled; never on biases and norms
+    weight_decay: float = Field(0.01, ge=0)  # decoupled in adamw; never on biases and norms
     accumulate: int = Field(1, ge=1)  # batches whose gradients make one step
     clip_norm: float = Field(0.0, ge=0)  # largest gradient norm; 0 = off
     amp: Literal["none", "bf16", "fp16"] = "none"  # autocast type; T4 and P100 want fp16

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import cos, pi
+from typing import Any
 
 from common.callbacks.base import Callback
 
@@ -32,7 +33,15 @@ class Schedule(Callback):
         for group, peak in zip(self.groups, self.peaks, strict=True):
             group["lr"] = peak * factor
             if momentum is not None:
-                group["betas"] = (momentum, group["betas"][1])
+                _set_momentum(group, momentum)
+
+
+def _set_momentum(group: dict[str, Any], momentum: float) -> None:
+    """Set what Adam and SGD call momentum; other optimisers keep their own."""
+    if len(group.get("betas", ())) == 2:
+        group["betas"] = (momentum, group["betas"][1])
+    elif "betas" not in group and group.get("momentum"):
+        group["momentum"] = momentum
 
 
 def make_shape(name: str, warmup: float) -> Shape:

@@ -21,7 +21,7 @@ from common.environment import device as find_device
 from common.environment import to_device
 from common.evaluation import Evaluation
 from common.learners.dispatch import DispatchLearner
-from common.learners.optimiser import adamw, layer_groups
+from common.learners.optimiser import ADAMW, check_optimiser, layer_groups, make_optimiser
 from common.losses.terms import Loss
 from common.metrics.base import Metric
 
@@ -52,19 +52,22 @@ class Learner(DispatchLearner):
         weight_decay: float = 0.01,
         body_lr_factor: float = 1.0,
         layer_decay: float = 1.0,
+        optimiser: str = ADAMW,
         callbacks: Sequence[Any] = (),
         device: torch.device | None = None,
     ) -> None:
+        check_optimiser(optimiser)
         self.device = device or find_device()
         super().__init__(
             self._loaders(train_loader, valid_loader),
             model.to(self.device),
             loss,
             opt_func=partial(
-                adamw,
+                make_optimiser,
                 weight_decay=weight_decay,
                 body_lr_factor=body_lr_factor,
                 layer_decay=layer_decay,
+                name=optimiser,
             ),
             lr=lr,
             splitter=parameter_groups if layer_decay == 1 else layer_groups,

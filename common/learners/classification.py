@@ -61,6 +61,7 @@ def make_learner(
         lr=config.train.lr,
         weight_decay=config.train.weight_decay,
         body_lr_factor=config.train.body_lr_factor,
+        optimiser=config.train.optimiser,
         layer_decay=config.train.layer_decay,
     )
     learner.multilabel = config.multilabel

@@ -13,6 +13,7 @@ from common.callbacks.console import Console
 from common.callbacks.ema import Ema
 from common.callbacks.half_precision import HalfPrecision
 from common.callbacks.interrupt import Interrupt
+from common.callbacks.lookahead import SlowWeights
 from common.callbacks.looks import make_looks
 from common.callbacks.mix import Mix
 from common.callbacks.out_of_fold import OutOfFold
@@ -24,6 +25,7 @@ from common.checkpoints import load_newest
 from common.config import Config, flatten
 from common.data.loaders import stop_workers
 from common.learners.base import Learner
+from common.learners.optimiser import LOOKAHEAD
 from common.learners.rehearsal import rehearse
 from common.learners.trouble import fit_through, take_batch_size
 from common.loggers.base import Logger
@@ -55,6 +57,8 @@ def technique_callbacks(config: Config) -> list[Any]:
         callbacks.append(HalfPrecision(train.amp))
     if train.clip_norm:
         callbacks.append(GradientClip(train.clip_norm))
+    if train.optimiser.startswith(LOOKAHEAD):
+        callbacks.append(SlowWeights())
     if train.ema_decay:
         callbacks.append(Ema(train.ema_decay))
     return callbacks

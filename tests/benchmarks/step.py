@@ -24,7 +24,7 @@ from common.callbacks.interrupt import Interrupt
 from common.config import Config, LogConfig, ModelConfig, TrainConfig
 from common.keys import EMBEDDING, IMAGE, IMAGE_ID, INDEX, LABEL, LOGITS
 from common.learners.classification import make_learner
-from common.learners.optimiser import adamw
+from common.learners.optimiser import make_optimiser
 from common.learners.recipe import technique_callbacks, watching_callbacks
 from common.loggers.factory import make_loggers
 from common.models.normalise import Normalise
@@ -79,7 +79,7 @@ class Repeat:
 def bare(body: nn.Module) -> Callable[[Repeat], np.ndarray]:
     """Return a bare loop over the network: no wrapper, one call per thing."""
     normalise, groups = Normalise((0.5,) * 3, (0.2,) * 3), [list(body.parameters())]
-    optimiser = adamw(groups, 1e-3).opt
+    optimiser = make_optimiser(groups, 1e-3).opt
     body.train()
 
     def run(loader: Repeat) -> np.ndarray:
