@@ -89,6 +89,10 @@ class TrainConfig(Values):
     clip_norm: float = Field(0.0, ge=0)  # largest gradient norm; 0 = off
     amp: Literal["none", "bf16", "fp16"] = "none"  # autocast type; T4 and P100 want fp16
     ema_decay: float = Field(0.0, ge=0, lt=1)  # running mean of weights that validates; 0 = off
+    swa_start: float = Field(0.0, ge=0, lt=1)  # share of training after which the mean of the
+    # epochs' ends validates (SWA); 0 = off
+    swa_lr: float = Field(0.0, ge=0, le=1)  # constant rate from there on / peak rate; 0: the
+    # schedule goes on falling
     mixup: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
     cutmix: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
     mosaic: float = Field(0.0, ge=0, le=1)  # detection: share of pictures made of four

@@ -6,6 +6,7 @@ STARTED = time.monotonic()  # seconds; when the kit was first imported
 FINISHING = 60.0  # seconds that loggers and the report may take in the end
 SHARE = 0.05  # of a limit, if that is less
 STEP, VALIDATION, SAVE = "step", "validation", "save"  # what takes time
+NORMS = "norms"  # statistics of batch norms, computed anew
 
 
 class Session:

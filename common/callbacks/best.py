@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from math import inf, isnan
 from typing import Any
 
+from common.callbacks.average import Average
 from common.callbacks.base import Callback
-from common.callbacks.ema import Ema
 from common.checkpoints import load_checkpoint, same_checkpoint, save_checkpoint
 from common.errors import KitError
 from common.metrics.base import Metric
@@ -94,7 +94,7 @@ class Best(Callback):
 
 def predicting(learn: Any, facts: dict[str, Any]) -> dict[str, Any]:
     """Return what predicting needs, with the weights that validate."""
-    averages = [cb for cb in learn.cbs if isinstance(cb, Ema)]
+    averages = [cb for cb in learn.cbs if isinstance(cb, Average)]
     weights = averages[0].weights() if averages else learn.model.state_dict()
     known = learn.thresholds(learn.evaluation) if learn.evaluation else learn.known_thresholds
     return {

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from common.callbacks.average import Average
 from common.callbacks.base import Callback
 from common.callbacks.best import predicting, warn
-from common.callbacks.ema import Ema
 from common.callbacks.interrupt import Interrupt
 from common.checkpoints import (
     PARTIAL,
@@ -167,8 +167,8 @@ class Checkpoint(Callback):
 
 
 def _trained_model(learn: Any) -> Any:
-    """Return the model that is trained, also while its running mean validates."""
-    swapped = [cb.raw for cb in learn.cbs if isinstance(cb, Ema) and cb.raw is not None]
+    """Return the model that is trained, also while its average validates."""
+    swapped = [cb.raw for cb in learn.cbs if isinstance(cb, Average) and cb.raw is not None]
     return swapped[0] if swapped else learn.model
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from fastai.callback.core import CancelFitException
 
 from common.callbacks.base import Callback
-from common.session import SAVE, STEP, VALIDATION, Session
+from common.callbacks.swa import Swa
+from common.session import NORMS, SAVE, STEP, VALIDATION, Session
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -43,7 +44,7 @@ class Interrupt(Callback):
             self._stop_if_due(STEP, SAVE)
 
     def before_train(self) -> None:
-        self.last = self.session.now()
+        self.last = self.began = self.session.now()
 
     def before_validate(self) -> None:
         self.last = self.validating = self.session.now()
@@ -79,6 +80,10 @@ class Interrupt(Callback):
             return STEP, SAVE
         if VALIDATION not in self.session.longest:  # a forward pass takes no longer than a step
             self.session.took(VALIDATION, len(learn.dls.valid) * self.session.longest[STEP])
+        if any(isinstance(cb, Swa) and cb.is_due for cb in learn.cbs):
+            done = learn.n_iter - self.learn.first_batch  # a forward pass takes no longer
+            self.session.longest[NORMS] = (self.last - self.began) * learn.n_iter / done
+            return NORMS, VALIDATION, SAVE
         return VALIDATION, SAVE
 
     def _stop_if_due(self, *ahead: str) -> None:

@@ -80,6 +80,18 @@ def freeze_then(shape: Shape, share: float) -> Shape:
     return phased
 
 
+def hold(shape: Shape, start: float, factor: float) -> Shape:
+    """Lead the rate to `factor` of its peak within a twentieth of training, and keep it there."""
+    before, momentum = shape(start)
+
+    def held(done: float) -> tuple[float, float | None]:
+        if done < start:
+            return shape(done)
+        return anneal(min((done - start) / 0.05, 1.0), before, factor), momentum
+
+    return held
+
+
 def _rise(done: float, warmup: float) -> float | None:
     return max(done / warmup, 1e-3) if done < warmup else None
 

@@ -73,7 +73,7 @@ def check_optimiser(name: str) -> None:
         before = name[: len(name) - len(base)]
         raise KitError(
             f"expected an optimiser of timm in train.optimiser, got '{name}'; "
-            f"{did_you_mean(name, [before + one for one in known])}"
+            f"{did_you_mean(name, [f'{before}{one}' for one in known])}"
         )
 
 

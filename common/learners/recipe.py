@@ -7,6 +7,7 @@ from torch.autograd import set_detect_anomaly
 
 from common.callbacks.accumulate import Accumulate
 from common.callbacks.anomaly import guards
+from common.callbacks.average import Average
 from common.callbacks.best import VALID_LOSS, Best
 from common.callbacks.checkpoint import Checkpoint
 from common.callbacks.console import Console
@@ -19,11 +20,13 @@ from common.callbacks.mix import Mix
 from common.callbacks.out_of_fold import OutOfFold
 from common.callbacks.patience import Patience
 from common.callbacks.record import Record
-from common.callbacks.schedule import Schedule, freeze_then, make_shape
+from common.callbacks.schedule import Schedule, freeze_then, hold, make_shape
+from common.callbacks.swa import Swa
 from common.callbacks.unfreeze import Unfreeze
 from common.checkpoints import load_newest
 from common.config import Config, flatten
 from common.data.loaders import stop_workers
+from common.errors import KitError
 from common.learners.base import Learner
 from common.learners.optimiser import LOOKAHEAD
 from common.learners.rehearsal import rehearse
@@ -48,6 +51,8 @@ def technique_callbacks(config: Config) -> list[Any]:
         share = train.freeze_epochs / (train.freeze_epochs + train.epochs)
         shape = freeze_then(shape, share)
         callbacks.append(Unfreeze(train.freeze_epochs))
+    if train.swa_lr:
+        shape = hold(shape, train.swa_start, train.swa_lr)
     callbacks.append(Schedule(shape))
     if config.task == "classification" and (train.mixup or train.cutmix):
         callbacks.append(Mix(train.mixup, train.cutmix, len(config.classes)))
@@ -59,9 +64,22 @@ def technique_callbacks(config: Config) -> list[Any]:
         callbacks.append(GradientClip(train.clip_norm))
     if train.optimiser.startswith(LOOKAHEAD):
         callbacks.append(SlowWeights())
-    if train.ema_decay:
-        callbacks.append(Ema(train.ema_decay))
+    if average := _average(config):
+        callbacks.append(average)
     return callbacks
+
+
+def _average(config: Config) -> Average | None:
+    train = config.train
+    if train.ema_decay and train.swa_start:
+        raise KitError(
+            "expected one average of weights, got train.ema_decay and train.swa_start; set one to 0"
+        )
+    if train.swa_lr and not train.swa_start:
+        raise KitError(f"expected train.swa_start with train.swa_lr={train.swa_lr:g}; set both")
+    if train.ema_decay:
+        return Ema(train.ema_decay)
+    return Swa(train.swa_start) if train.swa_start else None
 
 
 def watching_callbacks(config: Config, logger: Logger, run: Run | None = None) -> list[Any]:
