@@ -1,4 +1,4 @@
-"""The commands on what all folds say: `kit oof`, `kit blend`, `kit pseudo`."""
+"""The commands on several folds or runs: `kit oof`, `kit blend`, `kit soup`, `kit pseudo`."""
 
 from typing import Annotated
 
@@ -26,6 +26,7 @@ def add_commands(app: typer.Typer) -> None:
     """Add them to the command line."""
     app.command()(oof)
     app.command()(blend)
+    app.command()(soup)
     app.command()(pseudo)
 
 
@@ -58,6 +59,28 @@ def blend(
     from common.commands.blend import blend_experiments
 
     blend_experiments(competition, run or [], how, weights, name, runs)
+
+
+def soup(
+    competition: Name,
+    run: Annotated[
+        list[str] | None, typer.Option("--run", help="a run, or an experiment: all its folds")
+    ] = None,
+    how: Annotated[str, typer.Option(help="greedy, or uniform: all of them")] = "greedy",
+    best: Annotated[
+        int, typer.Option(help="epochs of each run [of several runs 1, of one all it kept]")
+    ] = 0,
+    name: Annotated[str, typer.Option(help="of the experiment that it becomes")] = "soup",
+    data: DataDir = None,
+    runs: RunsDir = None,
+) -> None:
+    """Average the weights of runs, or of a run's best epochs (train.keep_best), fold by fold.
+
+    The result is an experiment like any other: for kit oof, blend, predict and kernel pack.
+    """
+    from common.commands.soup import cook
+
+    cook(competition, run or [], how, best, name, data, runs)
 
 
 def pseudo(

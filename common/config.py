@@ -104,6 +104,8 @@ class TrainConfig(Values):
     stride_weight: float = Field(0.4, ge=0)  # of a coarser output's terms, of those of the finest
     label_smoothing: float = Field(0.0, ge=0, lt=1)  # share of the target spread over classes
     patience: int = Field(0, ge=0)  # epochs without a better metric after which to stop; 0 = off
+    keep_best: int = Field(1, ge=1)  # epochs whose weights are kept, the best by the metric; more
+    # than 1: for kit soup
     seed: int = Field(42, ge=0)  # the one seed: folds, weights, order, augmentation
     deterministic: bool = False  # bit-identical runs on one device, somewhat slower
     anomaly: Literal["stop", "skip", "raise", "off"] = "stop"  # a loss or gradient not finite:

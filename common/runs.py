@@ -150,6 +150,14 @@ class Run:
         """Return the checkpoint with the best value of the metric (default: the competition's)."""
         return self.checkpoints / f"best_{metric or self.config.metric}.pt"
 
+    def kept(self) -> list[Path]:
+        """Return the checkpoints of single epochs that `train.keep_best` left."""
+        return sorted(self.checkpoints.glob("epoch_*.pt"))
+
+    def of_epoch(self, epoch: int) -> Path:
+        """Return where `train.keep_best` keeps an epoch, the first being 1."""
+        return self.checkpoints / f"epoch_{epoch:04d}.pt"
+
     def write_summary(self, **values: Any) -> None:
         """Merge values into the summary that `kit runs` lists."""
         named = {"name": self.name, "competition": self.competition}

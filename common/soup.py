@@ -22,15 +22,12 @@ def make_soup(checkpoints: Sequence[Path], out: Path) -> Path:
     """Write the mean of two or more checkpoints to `out`; all else is the first one's.
 
     Thresholds are averaged as well. What is no float (counts of batches) is the first one's.
+    Statistics of batch norms are averaged; `kit soup` computes them anew instead.
 
     Raises:
         KitError: fewer than two, other networks or classes, or a value that is not finite.
     """
-    if len(checkpoints) < 2:
-        raise KitError(f"expected two checkpoints or more to average, got {len(checkpoints)}")
-    contents = [load_checkpoint(path) for path in checkpoints]
-    for path, content in zip(checkpoints, contents, strict=True):
-        _check_same(contents[0], content, path)
+    contents = read_ingredients(checkpoints)
     weights = mean_weights([content["weights"] for content in contents], checkpoints)
     known = [content.get("thresholds") or {} for content in contents]
     shared = set.intersection(*(set(one) for one in known))
@@ -39,6 +36,20 @@ def make_soup(checkpoints: Sequence[Path], out: Path) -> Path:
     sources = [str(path) for path in checkpoints]
     save_checkpoint(out, {**kept, "weights": weights, "thresholds": thresholds, "soup": sources})
     return out
+
+
+def read_ingredients(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return the contents of two or more checkpoints, of one network as far as configs say.
+
+    Raises:
+        KitError: fewer than two, or other networks or classes.
+    """
+    if len(checkpoints) < 2:
+        raise KitError(f"expected two checkpoints or more to average, got {len(checkpoints)}")
+    contents = [load_checkpoint(path) for path in checkpoints]
+    for path, content in zip(checkpoints, contents, strict=True):
+        _check_same(contents[0], content, path)
+    return contents
 
 
 def mean_weights(

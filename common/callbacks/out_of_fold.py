@@ -1,6 +1,7 @@
 """Keeps the best epoch's predictions for the samples that the model never saw."""
 
 from pathlib import Path
+from typing import Any
 
 from common.callbacks.base import Callback
 from common.callbacks.best import Best, warn
@@ -36,11 +37,16 @@ class OutOfFold(Callback):
             raise self.error
 
     def _write(self, path: Path) -> None:
-        frame = write_oof(self.learn.evaluation, self.config)
-        frame[FOLD] = self.run_folder.fold
-        groups = getattr(self.learn.dls.valid.dataset, "groups", None)
-        if groups is not None:
-            frame[GROUP] = groups[self.learn.evaluation[INDEX]]
-        partial = path.with_suffix(".partial")
-        frame.to_parquet(partial, index=False)
-        partial.replace(path)
+        write_fold(self.learn, self.config, self.run_folder.fold, path)
+
+
+def write_fold(learn: Any, config: Config, fold: int, path: Path) -> None:
+    """Write what the last validation said of the fold's samples, with their groups if known."""
+    frame = write_oof(learn.evaluation, config)
+    frame[FOLD] = fold
+    groups = getattr(learn.dls.valid.dataset, "groups", None)
+    if groups is not None:
+        frame[GROUP] = groups[learn.evaluation[INDEX]]
+    partial = path.with_suffix(".partial")
+    frame.to_parquet(partial, index=False)
+    partial.replace(path)

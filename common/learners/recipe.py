@@ -14,6 +14,7 @@ from common.callbacks.console import Console
 from common.callbacks.ema import Ema
 from common.callbacks.half_precision import HalfPrecision
 from common.callbacks.interrupt import Interrupt
+from common.callbacks.keep import KeepBest
 from common.callbacks.lookahead import SlowWeights
 from common.callbacks.looks import make_looks
 from common.callbacks.mix import Mix
@@ -117,6 +118,8 @@ def train_run(
     best = Best(run, [*metrics, VALID_LOSS], known)
     saver = Checkpoint(run, known, logger, config.train.save_minutes, session)
     watching = [*watching_callbacks(config, logger, run), best, OutOfFold(run, config, best)]
+    if config.train.keep_best > 1:
+        watching.append(KeepBest(run, metrics[0], config.train.keep_best, known))
     if config.train.patience:
         frozen = config.train.freeze_epochs
         watching.append(Patience(config.train.patience, config.metric, best, frozen))
