@@ -1,7 +1,9 @@
 """The mean of the last epochs' ends: exact, validated, resumed; it moves nothing by itself."""
 
 import copy
+import json
 
+import numpy as np
 import pytest
 import torch
 from fastai.callback.core import Callback as FastaiCallback
@@ -80,17 +82,26 @@ def test_statistics_are_those_of_all_batches_and_no_random_number_is_lost(colour
     assert str(random_state()) == str(before)
 
 
-def test_sessions_end_in_the_same_average(config, train):
+def test_sessions_end_in_the_same_average_and_keep_the_same_best_epochs(config, train):
     update = {"train.epochs": 3, "train.deterministic": True, "model.drop_rate": 0.3}
-    config = config.model_copy(update={**update, "train.swa_start": 0.4, "train.swa_lr": 0.3})
+    update |= {"train.swa_start": 0.4, "train.swa_lr": 0.3, "train.keep_best": 2}
+    config = config.model_copy(update={**update, "metric": "log_loss", "watch": ()})
     straight = train(config, "straight")
     broken = train(config, "broken", SignalAt(7))  # 3 batches an epoch: within the third
     assert broken.status == "interrupted"
     resumed = train(config, "broken", resume=True)
     assert resumed.summary["weights_sha256"] == straight.summary["weights_sha256"]
-    ends = [load_checkpoint(run.last)["weights"] for run in (straight, resumed)]
-    assert hash_weights(ends[0]) == hash_weights(ends[1])
+    for files in zip(
+        (straight.last, *straight.kept()), (resumed.last, *resumed.kept()), strict=True
+    ):
+        one, other = (load_checkpoint(file) for file in files)
+        assert hash_weights(one["weights"]) == hash_weights(other["weights"])
     assert resumed.summary["metrics"] == straight.summary["metrics"]
+    lines = (straight.folder / "metrics.jsonl").read_text().splitlines()
+    losses = [v["valid/log_loss"] for v in map(json.loads, lines) if "valid/log_loss" in v]
+    assert len(losses) == 3
+    best = sorted(np.argsort(losses, kind="stable")[:2] + 1)
+    assert [path.name for path in straight.kept()] == [f"epoch_{n:04d}.pt" for n in best]
 
 
 def test_an_epoch_that_was_saved_while_it_was_validated_counts_once(config, learner_of):
