@@ -2,6 +2,7 @@
 
 import copy
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,9 @@ from common.data.build import fold_loaders
 from common.errors import KitError
 from common.keys import IMAGE, LABEL
 from common.learners.recipe import technique_callbacks
+from common.learners.tasting import Ingredient, greedy, uniform
+from common.metrics.base import Metric
+from common.metrics.classification import log_loss
 from common.models.classifier import make_classifier
 from common.runs import hash_weights
 
@@ -134,3 +138,24 @@ def test_the_rate_is_led_to_its_share_and_held():
 def test_averages_that_make_no_sense_are_refused(config, update, telling):
     with pytest.raises(KitError, match=telling):
         technique_callbacks(config.model_copy(update=update))
+
+
+def test_a_greedy_soup_leaves_out_who_makes_it_worse(config, learner_of):
+    learner = learner_of(config)
+    learner.fit(2, 1e-2)
+    good = {key: value.clone() for key, value in learner.model.state_dict().items()}
+    near = {k: v + 1e-3 if v.is_floating_point() else v for k, v in good.items()}
+    torch.manual_seed(9)
+    bad = make_classifier(config).state_dict()
+    loss = Metric("log_loss", log_loss, maximise=False)
+    contents = {
+        Ingredient(name, Path(name), -score): {"weights": weights}
+        for name, weights, score in (("bad", bad, 3.0), ("near", near, 0.2), ("good", good, 0.1))
+    }
+    learner.cbs.filter(lambda cb: hasattr(cb, "scored"))[0].scored = [loss]
+    soup, alone = greedy(learner, contents, loss), uniform(learner, contents, loss)
+    names = [one.name for one in soup.members]
+    assert names[0] == "good"
+    assert "bad" not in names
+    assert soup.score > alone.score
+    assert soup.score == -soup.content["scores"]["valid/log_loss"]

@@ -1,5 +1,7 @@
 """The detection Learner learns drawn rectangles, and says of each picture what it lost."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from common.errors import KitError
 from common.evaluation import Evaluation
 from common.keys import BOXES, IMAGE_ID, INDEX, LABELS, LOSS, PREDICTION, SCORES, TARGET
 from common.learners.detection import CONFIDENCE, detection_loss, make_learner
+from common.learners.tasting import Ingredient, uniform
 from common.metrics.coco import coco_map_50
 from common.metrics.detection import METRICS, separate_classes, wheat_score
 from common.models.detector import make_detector
@@ -173,3 +176,22 @@ def test_a_fold_without_a_single_box_validates(drawn) -> None:
     evaluation = learner_of(frame).validate()
     assert np.isfinite(evaluation[LOSS]).all()
     assert (evaluation[f"{LOSS}/boxes"] == 0).all()
+
+
+def test_a_soup_of_detectors_is_validated_with_norms_of_its_own(drawn):
+    learner = learner_of(drawn)
+    contents = {}
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        weights = make_detector(config_of()).state_dict()
+        contents[Ingredient(f"{seed}", Path(f"{seed}.pt"), 0.0)] = {"weights": weights}
+    soup = uniform(learner, contents, METRICS["wheat_score"])
+    parts = [content["weights"] for content in contents.values()]
+    for key, value in soup.content["weights"].items():
+        assert value.isfinite().all()
+        if "running" in key:
+            assert not torch.allclose(value, (parts[0][key] + parts[1][key]) / 2)
+        elif value.is_floating_point():
+            torch.testing.assert_close(value, (parts[0][key] + parts[1][key]) / 2)
+    assert set(soup.content["thresholds"]) == {CONFIDENCE}
+    assert soup.content["scores"]["valid/wheat_score"] == soup.score
