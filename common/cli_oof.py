@@ -4,10 +4,13 @@ from typing import Annotated
 
 import typer
 
-from common.cli_options import DataDir, Experiment, Name, RunsDir
+from common.cli_options import DataDir, Name, RunsDir
 
 Against = Annotated[
-    str, typer.Option("--against", help="another experiment, compared on the same samples")
+    str, typer.Option("--against", help="another experiment or blend, compared on the same samples")
+]
+ExperimentOrBlend = Annotated[
+    str, typer.Option("--experiment", "-e", help="an experiment, all its folds, or a blend-NAME")
 ]
 Public = Annotated[
     float, typer.Option("--public", help="share of the test set on the public leader board")
@@ -16,7 +19,8 @@ Members = Annotated[list[str] | None, typer.Option("--run", help="an experiment,
 How = Annotated[
     str,
     typer.Option(
-        help="which to keep: mean, rank, geometric, power, hill, optimise or stack [the best]"
+        help="which to keep: mean, rank, geometric, power, hill, optimise or stack; of boxes mean "
+        "or optimise [the best]"
     ),
 ]
 Weights = Annotated[str, typer.Option(help="of the members where none are tuned, such as 0.6,0.4")]
@@ -32,7 +36,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def oof(
     competition: Name,
-    experiment: Experiment = "baseline",
+    experiment: ExperimentOrBlend = "baseline",
     against: Against = "",
     public: Public = 0.3,
     tta: Annotated[

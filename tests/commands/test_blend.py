@@ -14,6 +14,7 @@ from common.blending.weights import hill_climb, optimise
 from common.commands.chosen import choose_runs
 from common.commands.predict import predict_options
 from common.inference.classification import predict_classes
+from common.inference.detection import predict_boxes
 from common.inference.plan import read_plan
 from common.keys import BOXES, FOLD, GROUP, IMAGE_ID, LABEL, LABELS, LOSS, PATH, SCORES
 from common.metrics.detection import wheat_score
@@ -21,6 +22,7 @@ from common.oof import PREDICTED, read_oof
 from common.runs import Run
 
 from .experiments import settings, write_experiment, write_folds
+from .things import TINY, add_boxes
 
 COLOURS = ["blue", "green", "red"]
 PROBS = ["prob_blue", "prob_green", "prob_red"]
@@ -372,3 +374,42 @@ def write_detectors(runs, count: int, invented: float = 0.0):
                 PREDICTED + LABELS: np.zeros(len(found), int), LOSS: 0.0, FOLD: n % 3,
             })  # fmt: skip
         write_folds(runs, name, pd.DataFrame(rows), config)
+
+
+def test_trained_detectors_are_fused_as_the_blend_was(kit, runs_of_things, things, tmp_path):
+    """Out of fold boxes lie in the network's picture, predicted ones in the file's."""
+    words = ("--run", "a", "--run", "b", "--how", "mean", "--weights", "0.8,0.2")
+    code, text = kit("blend", "things", *words)
+    assert code == 0, text
+    chosen, blended = choose_runs("things", ["blend-mean"], runs_of_things)
+    assert blended["predict.weights"] == pytest.approx([0.8, 0.2])
+    assert "predict.confidence" in blended
+    oof = pd.read_parquet(runs_of_things / "things" / "blend-mean" / "oof.parquet")
+    frame = oof[[IMAGE_ID]].assign(
+        **{PATH: [str(things / "train" / f"{i}.png") for i in oof[IMAGE_ID]]}
+    )
+    checkpoints = [run.best() for run in chosen]
+    options = predict_options(checkpoints[0], ["predict.confidence=0"], blended)
+    found = predict_boxes(checkpoints, frame, options)
+    scale = np.array([64 / 64, 64 / 48] * 2)  # the files are 64 x 48
+    for row, known in zip(found.itertuples(), oof.to_dict("records"), strict=True):
+        expected = known[PREDICTED + BOXES].reshape(-1, 4)
+        assert len(expected) > 0
+        np.testing.assert_allclose(row.boxes * scale, expected, atol=1e-3)
+        np.testing.assert_allclose(row.scores, known[PREDICTED + SCORES], atol=1e-5)
+    code, text = kit("predict", "things", "--run", "blend-mean")
+    assert code == 0, text
+    code, text = kit("blend", "things", *words[:4], "--how", "optimise")
+    assert (code, "expected 2 folds or more for --how optimise" in text) == (2, True)
+
+
+@pytest.fixture
+def runs_of_things(kit, things, tmp_path):
+    """One fold of two detectors that have hardly learnt anything."""
+    add_boxes(things)
+    assert kit("new", "things", "--task", "detection")[0] == 0
+    for name, rate in (("a", 0.01), ("b", 0.003)):
+        words = (*TINY, "log.looks=none", f"train.lr={rate}")
+        code, text = kit("train", "things", *words, "--name", name)
+        assert code == 0, text
+    return tmp_path / "runs"
