@@ -1,5 +1,6 @@
 """Boxes of several detectors as one: weighted boxes fusion, and what of it can be tuned."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from common.metrics.nested import by_other_folds, take
 IOUS = (0.4, 0.5, 0.55, 0.6, 0.7)  # above which boxes are one
 LEASTS = (0.0, 0.02, 0.05, 0.1, 0.2)  # scores below which a box takes no part
 STEPS = (0.2, 0.1)  # that weight moves from one member to another
+TRIES = 30  # fusions of everything that tuning takes, about
 
 Gain = Callable[[Any, Any], float]  # target, prediction -> the more the better
 Made = tuple[Any, list[float], dict[str, Any]]  # prediction, weights, options
@@ -41,7 +43,12 @@ def tuned_boxes(members: Members, gain: Gain) -> Made:
 
     Coordinate by coordinate, from the usual values on; what several folds try is fused once.
     """
-    made: dict[Fusion, Any] = {}
+    usual = Fusion((round(1 / len(members.names), 6),) * len(members.names))
+    began = time.monotonic()
+    made: dict[Fusion, Any] = {usual: fuse_members(members, usual)}
+    minutes = TRIES * (time.monotonic() - began) / 60
+    if minutes > 1:
+        print(f"tuning the fusion of boxes, about {minutes:.0f} min", flush=True)
 
     def fused(fusion: Fusion) -> Any:
         if fusion not in made:
@@ -50,16 +57,15 @@ def tuned_boxes(members: Members, gain: Gain) -> Made:
 
     def fit(rows: np.ndarray) -> Fusion:
         truth = take(members.target, rows)
-        return climb(len(members.names), lambda f: gain(truth, take(fused(f), rows)))
+        return climb(usual, lambda f: gain(truth, take(fused(f), rows)))
 
     nested = by_other_folds(lambda rows, others: take(fused(fit(others)), rows), members.folds)
     best = fit(np.arange(len(members.folds)))
     return nested, list(best.weights), best.options
 
 
-def climb(num: int, gain: Callable[[Fusion], float]) -> Fusion:
-    """Return the best fusion of `num` members that one change after the other leads to."""
-    best = Fusion((round(1 / num, 6),) * num)
+def climb(best: Fusion, gain: Callable[[Fusion], float]) -> Fusion:
+    """Return the fusion that one change after the other leads to, each for the better."""
     score = _finite(gain(best))
     for tries in (_ious, _leasts, *(_weights(step) for step in STEPS), _ious):
         improved = True

@@ -88,7 +88,7 @@ def _print_table(members: Members, metric: Metric, blends: Sequence[Blend]) -> d
     for one in blends:
         gain = sign * scores[one.how] - best
         said = " ".join(f"{weight:.2f}" for weight in one.weights or ())
-        options = "".join(f"{k} {v:g}" for k, v in one.options.items() if isinstance(v, float))
+        options = ", ".join(f"{k} {v:g}" for k, v in one.options.items() if isinstance(v, float))
         print(f"{one.how:{width}}{scores[one.how]:.4f}  {gain:+.4f}  {said} {options}".rstrip())
     return {**alone, **scores}
 

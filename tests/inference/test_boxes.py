@@ -63,6 +63,9 @@ def test_fused_boxes_are_means_weighted_by_score_and_loners_lose_confidence() ->
     np.testing.assert_allclose(fused[SCORES], [0.6, 0.4], atol=1e-6)
     heavy = fuse([one, other], (100, 100), weights=[1, 3])
     np.testing.assert_allclose(heavy[BOXES][0], [11, 10, 31, 30], atol=1e-4)
+    alone = fuse([one, other], (100, 100), weights=[0, 1])
+    np.testing.assert_allclose(alone[BOXES], other[BOXES], atol=1e-4)
+    np.testing.assert_allclose(alone[SCORES], other[SCORES], atol=1e-6)
 
 
 def test_classes_are_not_fused() -> None:

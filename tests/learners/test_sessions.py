@@ -72,6 +72,23 @@ def test_sessions_give_the_weights_of_one_long_run_and_keep_their_limit(train, l
     assert run.summary["metrics"] == whole.summary["metrics"]
 
 
+def test_a_session_keeps_time_for_the_statistics_of_batch_norms(train, long, clock):
+    clock()
+    update = {"train.ema_decay": 0, "train.time_limit": 0.125}
+    positions = []
+    for start in (0.0, 0.4):  # of 4 epochs: the mean begins with the second
+        clock()
+        swa = long.model_copy(update={**update, "train.swa_start": start})
+        run = train(swa, f"start{start}", Time())
+        state = load_checkpoint(run.last)["training"]
+        positions.append((state["epoch"], state["batch"]))
+    assert positions[0] > (1, 3)
+    assert positions[1] == (1, 3)  # all steps are done; statistics and validation are to come
+    clock()
+    run = train(swa, "start0.4", Time(), resume=True)
+    assert load_checkpoint(run.last)["training"]["epoch"] >= 2
+
+
 def test_a_session_without_time_still_does_a_step(train, config, clock):
     clock()
     run = train(config.model_copy(update={"train.time_limit": 1e-6}), "short", Time())
