@@ -49,6 +49,8 @@ def pack_prediction(
         blended = {**blended, "predict.blend": PLAN}  # beside the checkpoints, there
     config = without_places(chosen[0].config)
     config = config.model_copy(update={**blended, **parse_overrides(overrides)})
+    if plan and config.predict.weights:  # or the kernel would be the first to say so
+        raise KitError("expected predict.weights or a blend of its own weights, got both; drop one")
     limit = config.predict.time_limit or round(config.kernel.hours * (1 - FINISHING), 3)
     names = [f"{run.experiment}-fold{run.fold}.pt" for run in chosen]
     if len(set(names)) < len(names):

@@ -247,7 +247,7 @@ def test_trained_experiments_are_blended_and_the_blend_predicts(project, runs, d
     from .conftest import FAST
 
     for name, rate in (("a", "0.01"), ("b", "0.003")):
-        words = (*FAST, "data.n_folds=2", "train.epochs=3", f"train.lr={rate}")
+        words = (*FAST, "data.n_folds=2", f"train.lr={rate}")
         code, text = project("train", "colours", *words, "--fold", "all", "--name", name)
         assert code == 0, text
     code, text = blend(project, "--how", "mean", "--weights", "0.75,0.25")

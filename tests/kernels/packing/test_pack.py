@@ -95,6 +95,9 @@ def test_a_blend_that_is_no_weighted_mean_is_packed_whole(trained, wheels, tmp_p
     members = ("--run", "baseline", "--run", "other")
     code, text = trained("blend", "colours", *members, "--how", "rank", "--weights", "0.3,0.7")
     assert code == 0, text
+    words = ("pack", "colours", "--wheels", wheels, "--run", "blend-rank", "predict.weights=1,2")
+    code, text = trained("kernel", *words)
+    assert (code, "predict.weights or a blend" in text) == (2, True), text
     text = pack(trained, wheels, "--run", "blend-rank")
     assert "blend.pt" in text
     facts = json.loads((packed / "packed.json").read_text())
