@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from common.data.files import partial
 from common.data.image import FilePath, read_image
 from common.errors import KitError
 
@@ -71,7 +72,7 @@ class ResizedCache:
         return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR_RGB))
 
     def _write(self, copy: Path, data: bytes) -> bool:
-        temporary = copy.with_name(f"{copy.name}.{os.getpid()}.tmp")
+        temporary = partial(copy)
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(data)

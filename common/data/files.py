@@ -1,5 +1,6 @@
 """Finding files, and saying it well when they are not there."""
 
+import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def find_files(folder: Path, suffixes: Sequence[str], deep: bool = False) -> dic
         if path.suffix.lower() in wanted and not path.name.startswith(".")
     }
     return dict(sorted(found.items()))
+
+
+def partial(path: Path) -> Path:
+    """Return a name beside a file to write it under, one that no process of any machine has."""
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
 
 
 def some(values: Iterable[object], count: int = 5) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from common.data.files import partial
 from common.data.image import FilePath, image_size, read_image
 from common.errors import KitError
 
@@ -102,7 +103,7 @@ def _copy(key: tuple[str, int, int], decode: Decode, folder: Path) -> np.ndarray
         return np.load(file, mmap_mode="r")
     except (OSError, ValueError):  # not there yet, or cut off by a crash
         pixels = decode(key[0])
-    temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    temporary = partial(file)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as target:
