@@ -31,6 +31,7 @@ def train_folds(
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
     place = data_dir(name, given_data)
+    _check_looks(competition, config)
     root = runs_dir(given_runs) / name / (stored_as or experiment)
     numbers = chosen_folds(fold, config)
     for run in free_folds([root / f"fold{number}" for number in numbers], resume):
@@ -43,6 +44,15 @@ def train_folds(
         run = Run.create(run.folder, config, resume)
         if _train_one(competition, config, place, run, resume and run.can_resume) == "interrupted":
             return  # the session is over, for the other folds too
+
+
+def _check_looks(competition: Competition, config: Config) -> None:
+    from common.learners.early import check_ranking
+
+    module = competition.module("train")
+    made_by = getattr(getattr(module, "make_learner", None), "__module__", "")
+    if made_by == f"common.learners.{config.task}" and not hasattr(module, "LossTerm"):
+        check_ranking(config)  # terms of one's own are known once there is a learner
 
 
 def _train_one(

@@ -27,6 +27,7 @@ def mask_loaders(
         cache_dir: where uncompressed copies of large compressed pictures and masks go.
     """
     refuse_pseudo(config)
+    group_columns(frame, config.log.breakdown)  # a wrong name is told before a file is opened
     folds = sorted(frame[FOLD].unique().tolist())
     if fold not in folds:
         raise KitError(f"expected a fold of {folds}, got {fold}; give one of them to --fold")

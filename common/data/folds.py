@@ -1,7 +1,6 @@
 """Folds: made once, kept in a file, read ever after: every run validates on the same rows."""
 
 import json
-import os
 import warnings
 from pathlib import Path
 from typing import Any

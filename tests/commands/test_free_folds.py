@@ -112,3 +112,9 @@ def test_the_command_trains_the_folds_that_are_free(project, other, tmp_path, mo
         unlock_run(root / name)
     assert (code, trained) == (0, ["fold1", "fold2"]), text
     assert "fold0: process" in text
+
+
+def test_a_slip_in_the_ranking_is_told_before_a_folder_is_made(project, tmp_path):
+    code, text = project("train", "colours", "log.rank_by=los")
+    assert (code, "unknown log.rank_by 'los'; did you mean 'loss'" in text) == (2, True)
+    assert not (tmp_path / "runs").exists()
