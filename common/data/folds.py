@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from common.config import Config
-from common.data.files import partial, some
+from common.data.files import some
 from common.data.frame import check_ids
+from common.data.partial import partial
 from common.data.splits import FIX, Columns, Kind, check_count, group_codes, splitter, strata
 from common.errors import KitError
 from common.keys import FOLD, IMAGE_ID, LABEL

@@ -18,6 +18,7 @@ from PIL import Image
 from common.data.image import FilePath, image_size
 from common.data.mapped import open_pixels
 from common.data.rle import decode
+from common.data.stored import read_stored
 from common.data.windows import Window, inside, pad_mask
 from common.errors import KitError
 from common.keys import IGNORE
@@ -60,7 +61,7 @@ def read_mask(
 def read_mask_file(path: FilePath) -> np.ndarray:
     """Return the values of a mask file as `(H, W)` uint8; a palette's indices."""
     try:
-        data = Path(path).read_bytes()
+        data = read_stored(path)
         with Image.open(BytesIO(data)) as image:
             values = np.array(image)
     except (OSError, SyntaxError, ValueError, EOFError) as error:
