@@ -103,13 +103,13 @@ def fold_score(run: Run, code: int) -> float:
         Interrupted: it was not trained to its end.
         KitError: it could not be trained at all.
     """
+    if code == 2:
+        raise KitError(f"expected {run.folder} to be trained, got the error above; mend it")
     summary = run.summary
     if summary.get("status") == "finished":
         return float(summary["metrics"][f"valid/{run.config.metric}"])
     if str(summary.get("interrupted_by", "")).startswith("anomaly"):
         return math.nan  # the step was too long, say: such values are as bad as it gets
-    if code == 2:
-        raise KitError(f"expected {run.folder} to be trained, got the error above; mend it")
     raise Interrupted(code)
 
 

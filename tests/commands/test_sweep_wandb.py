@@ -57,10 +57,13 @@ class Service:
         os.environ["WANDB_MODE"] = "offline"  # the run itself is real, and stays here
         wandb.teardown()  # as wandb's agent does, so that the environment is read anew
         thread = threading.Thread(target=function)
-        thread.start()
-        thread.join()
-        for key in (*given, "MODE"):
-            del os.environ[f"WANDB_{key}"]
+        try:
+            thread.start()
+            thread.join()
+        finally:
+            thread.join()
+            for key in (*given, "MODE"):
+                del os.environ[f"WANDB_{key}"]
 
 
 @pytest.fixture
@@ -73,6 +76,7 @@ def login(monkeypatch, tmp_path):
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
         monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
         yield
+    wandb.teardown()  # it remembers the last trial
 
 
 @pytest.fixture
