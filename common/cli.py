@@ -126,7 +126,7 @@ def train(
     data: DataDir = None,
     runs: RunsDir = None,
 ) -> None:
-    """Train one fold or all of them."""
+    """Train one fold or all of them; processes with one runs folder share the folds of `all`."""
     from common.commands.train import train_folds
 
     train_folds(competition, overrides or [], experiment, fold, resume, name, data, runs)

@@ -10,9 +10,11 @@ from urllib.parse import unquote
 import optuna
 from optuna import TrialPruned as TrialPruned
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from common.commands.sweep_space import Choices, Range
 from common.environment import hide_password
@@ -168,9 +170,19 @@ def run_trials(study: optuna.Study, count: int, objective: Callable[[Trial], flo
     """Run trials until the study has `count` of them, by whichever process.
 
     Those that others are at are not counted, for they may never end: W workers may run W - 1 more.
+
+    Raises:
+        KitError: the database does not answer any more.
     """
-    while len(_ended(study)) < count:
-        study.optimize(objective, n_trials=1)
+    try:
+        while len(_ended(study)) < count:
+            study.optimize(objective, n_trials=1)
+    except (SQLAlchemyError, StorageInternalError) as error:
+        said = hide_password(str(error.__cause__ or error).strip().partition("\n")[0])
+        raise KitError(
+            f"expected an answer from the sweep's database, got: {said}; the same command goes on "
+            "once it is there again"
+        ) from None
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -204,3 +205,15 @@ def test_the_command_to_go_on_with_hides_a_password(monkeypatch):
     words = ["kit", "sweep", "c", "--storage", "postgresql://me:s3cret@host/db"]
     monkeypatch.setattr(sys, "argv", words)
     assert _resume_arguments()[-1] == "postgresql://***@host/db"
+
+
+def test_a_database_that_is_lost_is_one_line(project, scores):
+    def score(values, fold):
+        with sqlite3.connect(Path("runs") / "colours" / "sweeps.db") as database:
+            database.execute("DROP TABLE trial_values")
+        return 0.5
+
+    scores.score = score
+    code, text = project("sweep", "colours", "train.lr=0.001..0.002", "--trials", 2)
+    assert code == 2
+    assert "no such table: trial_values; the same command goes on" in text
