@@ -88,9 +88,10 @@ class Agent:
             with begin_trial(self.competition.name, root) as trial:
                 self._train(trial)
         except KitError as error:
-            if not self.scores:
+            if self.scores:
+                print(f"trial failed: {error}", flush=True)
+            else:
                 self._stop(error)
-            print(f"trial failed: {error}", flush=True)
         except Interrupted as interrupted:
             self._stop(interrupted)
         except Exception as error:
