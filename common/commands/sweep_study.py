@@ -10,7 +10,6 @@ from urllib.parse import unquote
 import optuna
 from optuna import TrialPruned as TrialPruned
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -177,12 +176,22 @@ def run_trials(study: optuna.Study, count: int, objective: Callable[[Trial], flo
     try:
         while len(_ended(study)) < count:
             study.optimize(objective, n_trials=1)
-    except (SQLAlchemyError, StorageInternalError) as error:
-        said = hide_password(str(error.__cause__ or error).strip().partition("\n")[0])
+    except Exception as error:
+        lost = _of_database(error)
+        if lost is None:
+            raise
+        said = hide_password(str(lost).strip().partition("\n")[0])
         raise KitError(
             f"expected an answer from the sweep's database, got: {said}; the same command goes on "
             "once it is there again"
         ) from None
+
+
+def _of_database(error: BaseException | None) -> BaseException | None:
+    """Return what the database said, which Optuna raises as it is, wrapped, or by a slip."""
+    while error is not None and not isinstance(error, SQLAlchemyError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
