@@ -1,11 +1,13 @@
 """kit train."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from common.competition import Competition
 from common.config import Config, parse_overrides
+from common.data.pseudo_file import check_test
 from common.environment import data_dir, runs_dir
 from common.errors import KitError
 from common.run_inputs import fetch_run
@@ -27,6 +29,7 @@ def train_folds(
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
     place = data_dir(name, given_data)
+    tell_test_set(competition, config, place)
     for number in chosen_folds(fold, config):
         folder = runs_dir(given_runs) / name / (stored_as or experiment) / f"fold{number}"
         run = Run(folder)
@@ -40,6 +43,18 @@ def train_folds(
         run = Run.create(folder, config, resume)
         if _train_one(competition, config, place, run, resume and run.can_resume) == "interrupted":
             return  # the session is over, for the other folds too
+
+
+def tell_test_set(competition: Competition, config: Config, place: Path) -> None:
+    """Warn of test images without a pseudo-label because they are new since those were made.
+
+    Raises:
+        KitError: a pseudo-label's image is none of the test images any more.
+    """
+    if config.data.pseudo:
+        test = competition.module("data").read_test(place)
+        if told := check_test(Path(config.data.pseudo), test, config):
+            warnings.warn(told, stacklevel=2)
 
 
 def _train_one(

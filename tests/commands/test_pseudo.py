@@ -34,12 +34,25 @@ def test_each_fold_goes_on_with_the_labels_of_its_own_model(project, data, tmp_p
         _check_labels(rows, run_of(tmp_path, "baseline", fold), data)
     used = (f"data.pseudo={file}", "data.pseudo_ramp=2", "data.n_folds=3", "log.looks=extremes")
     words = (*used, "train.mixup=0.4", "--fold", "1", "--name", "soft")
+    sample = pd.read_csv(data / "sample_submission.csv")
+    sample[~sample.image.isin(table.image_id[:1])].to_csv(data / "sample_submission.csv")
     code, text = project("train", "colours", *FAST, *words)
+    assert (code, f"are not: '{table.image_id[0]}'; the test set" in text) == (2, True), text
+    grow(data, sample)
+    with pytest.warns(UserWarning, match=r"1 of 13 test images are new since .*: 'new\.jpg'; make"):
+        code, text = project("train", "colours", *FAST, *words)
     assert code == 0, text
     runs = [run_of(tmp_path, name, 1) for name in ("soft", "baseline")]
     validated = [set(pd.read_parquet(run.oof_file).image_id) for run in runs]
     assert validated[0] == validated[1]  # the same images, and no pseudo-label
     assert not validated[0] & set(table.image_id)
+
+
+def grow(data: Path, sample: pd.DataFrame) -> None:
+    """Add a test image to the folder and the sample submission."""
+    (data / "test" / "new.jpg").symlink_to((data / "test" / sample.image[0]).resolve())
+    more = pd.DataFrame({"image": ["new.jpg"], "colour": "blue"})
+    pd.concat([sample, more]).to_csv(data / "sample_submission.csv", index=False)
 
 
 def _check_labels(rows: pd.DataFrame, run: Run, data: Path) -> None:
