@@ -24,7 +24,7 @@ def read_pseudo(path: Path, frame: pd.DataFrame, fold: int, config: Config) -> p
             trained on by its true label already; a weight, probability or box is none.
     """
     remedy = remedy_of(config)
-    _check_makers(path, read_makers(path, config), fold, remedy)
+    check_makers(path, read_makers(path, config), fold, remedy)
     rows = pd.read_parquet(path, filters=[(FOLD, "=", fold)]).reset_index(drop=True)
     if set(rows[FOLDS]) != {folds_digest(frame)}:
         raise KitError(
@@ -95,7 +95,8 @@ def remedy_of(config: Config) -> str:
     return f"make it anew: kit pseudo {config.competition} --run EXPERIMENT"
 
 
-def _check_makers(path: Path, table: pd.DataFrame, fold: int, remedy: str) -> None:
+def check_makers(path: Path, table: pd.DataFrame, fold: int, remedy: str) -> None:
+    """Raise KitError unless a file has labels for a fold, and all of them are by its own model."""
     rows = table[table[FOLD] == fold]
     if rows.empty:
         raise KitError(

@@ -8,7 +8,7 @@ from typing import Any
 from common.errors import KitError
 from common.kernels_folder import PACKED
 
-PARTS = ("kernel", "wheels", "checkpoints")  # one folder for each object on Kaggle
+PARTS = ("kernel", "wheels", "checkpoints", "pseudo")  # one folder for each object on Kaggle
 PUSHED = ("pushed.json", "output")  # what pushing adds
 
 
