@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.data.folds import make_folds
 from common.inference.classification import predict_classes
 from common.runs import Run
 
 from .conftest import FAST
-from .experiments import settings, write_folds
+from .experiments import grow
 
 FOLDS = ("data.n_folds=3", "--fold", "all")
 CLASSES = ["blue", "green", "red"]
@@ -48,13 +47,6 @@ def test_each_fold_goes_on_with_the_labels_of_its_own_model(project, data, tmp_p
     assert not validated[0] & set(table.image_id)
 
 
-def grow(data: Path, sample: pd.DataFrame) -> None:
-    """Add a test image to the folder and the sample submission."""
-    (data / "test" / "new.jpg").symlink_to((data / "test" / sample.image[0]).resolve())
-    more = pd.DataFrame({"image": ["new.jpg"], "colour": "blue"})
-    pd.concat([sample, more]).to_csv(data / "sample_submission.csv", index=False)
-
-
 def _check_labels(rows: pd.DataFrame, run: Run, data: Path) -> None:
     """The surest of what the run's own checkpoint says, and nothing else."""
     test = pd.DataFrame({"image_id": sorted(path.name for path in (data / "test").iterdir())})
@@ -65,15 +57,6 @@ def _check_labels(rows: pd.DataFrame, run: Run, data: Path) -> None:
     np.testing.assert_allclose(probs, said.loc[rows.image_id, CLASSES], atol=1e-6)
     left = said.drop(index=rows.image_id)[CLASSES].max(axis=1)
     assert probs.max(axis=1).min() >= left.max()
-
-
-@pytest.fixture
-def begun(project, data, tmp_path):
-    """Three folds of which there are out-of-fold files and no weights."""
-    train = pd.read_csv(data / "train.csv").rename(columns={"image": "image_id"})
-    train["fold"] = make_folds(train, "stratified", 3, 42, stratify="colour")
-    write_folds(tmp_path / "runs", "baseline", train, settings())
-    return project
 
 
 def test_a_lacking_fold_is_named(begun, tmp_path):
