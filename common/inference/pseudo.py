@@ -69,11 +69,15 @@ def label_classes(run: Run, test: pd.DataFrame, rules: Rules) -> Labelled:
 def label_boxes(run: Run, test: pd.DataFrame, rules: Rules, cuts: Sequence[Cut]) -> Labelled:
     """Label pictures by their sure boxes; those with too many unsure ones are left out.
 
+    Every picture is looked at once: several views are fused, which changes the scores that the
+    cuts were found for.
+
     Raises:
         KitError: none is sure enough.
     """
     config = run.config
-    found = predict_boxes([run.best()], test, _options(run))
+    plain = _options(run).model_copy(update={"tta": "none", "scales": (1.0,)})
+    found = predict_boxes([run.best()], test, plain)
     readable = np.flatnonzero(_readable(test))
     records = found[[BOXES, LABELS, SCORES]].iloc[readable].to_dict("records")
     judged = [judge_boxes({str(key): one[key] for key in one}, cuts) for one in records]
