@@ -70,7 +70,7 @@ def pseudo(
     top: Annotated[float, typer.Option(help="share of the images, the surest, kept")] = 1.0,
     doubt: Annotated[
         float | None,
-        typer.Option(help="share of a picture's boxes or pixels that may be unsure [0.25]"),
+        typer.Option(help="share of a picture's pixels [0.5] or boxes [0.25] that may be unsure"),
     ] = None,
     score: Annotated[
         str,

@@ -18,6 +18,8 @@ from common.keys import FOLD, IMAGE_ID
 from common.runs import Run
 
 LEAST = {"classification": 0.95, "segmentation": 0.95, "detection": 0.8}
+# Unsure pixels count nowhere, but objects that were found unsurely are background to a detector.
+DOUBT = {"segmentation": 0.5, "detection": 0.25}
 TASKS = {"soft": ("classification",), "doubt": ("segmentation", "detection")}
 Label = Callable[[Run, pd.DataFrame], Labelled]
 
@@ -38,7 +40,7 @@ def write_pseudo(
     Args:
         least: probability from which a class, a pixel or a box is sure; None: as the task has it.
         top: share of the test images, the surest, that are kept.
-        doubt: share of a picture's boxes or pixels that may be unsure; None: a quarter.
+        doubt: share of a picture's boxes or pixels that may be unsure; None: as the task has it.
         score: of boxes, instead of `least`: scores from which they are sure, see `parse_cuts`.
         soft: probabilities instead of the likeliest class.
 
@@ -75,8 +77,9 @@ def rules_of(
             raise KitError(f"expected --{option} for {' or '.join(tasks)} alone, leave it out")
     if least is not None and score:
         raise KitError("expected --least or --score, got both; leave one out")
-    rules = Rules(LEAST[config.task] if least is None else least, top, 0.25, soft)
-    rules = rules if doubt is None else rules._replace(doubt=doubt)
+    least = LEAST[config.task] if least is None else least
+    doubt = DOUBT.get(config.task, 0.0) if doubt is None else doubt
+    rules = Rules(least, top, doubt, soft)
     if not (0 <= rules.least <= 1 and 0 < top <= 1 and 0 <= rules.doubt <= 1):
         raise KitError(
             f"expected --least and --doubt in 0..1 and --top above 0, to 1, got {rules.least}, "

@@ -28,7 +28,7 @@ class Rules(NamedTuple):
 
     least: float  # probability of a class, of a pixel's class, or that a box is right
     top: float = 1.0  # share of the images, the surest, that are kept
-    doubt: float = 0.25  # share of a picture's boxes or pixels that may be unsure
+    doubt: float = 0.0  # share of a picture's boxes or pixels that may be unsure
     soft: bool = False  # probabilities instead of the likeliest class
 
 
