@@ -65,12 +65,12 @@ def pseudo(
     run: Annotated[str, typer.Option("--run", help="an experiment, all its folds")] = "baseline",
     least: Annotated[
         float | None,
-        typer.Option(help="probability from which a class, a pixel [0.95] or a box [0.8] is sure"),
+        typer.Option(help="probability from which a class, a pixel [0.95] or a box [0.7] is sure"),
     ] = None,
     top: Annotated[float, typer.Option(help="share of the images, the surest, kept")] = 1.0,
     doubt: Annotated[
         float | None,
-        typer.Option(help="share of a picture's pixels [0.5] or boxes [0.25] that may be unsure"),
+        typer.Option(help="share of a picture's pixels [0.5] or boxes [0.33] that may be unsure"),
     ] = None,
     score: Annotated[
         str,

@@ -17,9 +17,10 @@ from common.inference.pseudo import Labelled, Rules, label_boxes, label_classes,
 from common.keys import FOLD, IMAGE_ID
 from common.runs import Run
 
-LEAST = {"classification": 0.95, "segmentation": 0.95, "detection": 0.8}
+# Of a box the probability at the cut: those above it are right more often.
+LEAST = {"classification": 0.95, "segmentation": 0.95, "detection": 0.7}
 # Unsure pixels count nowhere, but objects that were found unsurely are background to a detector.
-DOUBT = {"segmentation": 0.5, "detection": 0.25}
+DOUBT = {"segmentation": 0.5, "detection": 0.33}
 TASKS = {"soft": ("classification",), "doubt": ("segmentation", "detection")}
 Label = Callable[[Run, pd.DataFrame], Labelled]
 

@@ -119,7 +119,7 @@ def test_options_of_another_task_and_wrong_numbers_are_refused():
         usual = {"least": None, "top": 1.0, "doubt": None, "score": "", "soft": False}
         with pytest.raises(KitError, match=said):
             rules_of(config, **(usual | values))
-    assert rules_of(BOXES, None, 1.0, None, "", False).least == 0.8
+    assert rules_of(BOXES, None, 1.0, None, "", False).least == 0.7
 
 
 def test_scores_are_given_for_all_or_for_each_class():
