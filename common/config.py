@@ -139,8 +139,8 @@ class LogConfig(Values):
 class PredictConfig(Values):
     """How test images are predicted, and what is given up where time runs out."""
 
-    tta: Literal["none", "flip", "mirrors", "d4"] = "none"  # views of each image: 1, 2, 4 or 8
-    # of the trained size; each is one more set of views
+    tta: Literal["none", "flip", "mirrors", "d4", "five_crop"] = "none"  # views of each image: 1,
+    # 2, 4, 8 or, of classes, 5: centre and corners at the trained size of an image read larger
     weights: tuple[Annotated[float, Field(ge=0)], ...] = ()  # of the checkpoints, in their order;
     # empty: all alike. Classes and masks only, for boxes are fused
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((1.0,), min_length=1)

@@ -18,6 +18,7 @@ from common.data.sizes import Sizes
 from common.environment import device as find_device
 from common.errors import KitError
 from common.inference.budget import PASS, READ, Budget
+from common.inference.crops import refuse_crops
 from common.inference.outcome import Outcome, predicting
 from common.inference.predict import load_model, look, options_of, refuse_nothing, shares_of
 from common.inference.tiles import predict_tiled
@@ -78,6 +79,7 @@ def predict_masks(
     """
     refuse_nothing(checkpoints, frame)
     options, device = options_of(checkpoints, options), find_device()
+    refuse_crops(options, "masks")
     passes, sizes = passes_of(options), Sizes(frame)
     with predicting(frame) as outcome:
         loaded = [load_model(checkpoint, make_segmenter) for checkpoint in checkpoints]
