@@ -36,6 +36,7 @@ class MaskDataset(Dataset[dict[str, Any]]):
         jitter: in each epoch every window is moved by up to half its side or so, but not beyond the
             border, so that an epoch sees each pixel about once and never the same cuts.
         folder: where uncompressed copies of large compressed files go.
+        ignore: value of mask files that counts nowhere; see `ignored_value`.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class MaskDataset(Dataset[dict[str, Any]]):
         seed: int = 0,
         jitter: bool = False,
         folder: Path | None = None,
+        ignore: int | None = None,
     ) -> None:
         _check(frame)
         self.size, self.num_classes, self.folder = size, num_classes, folder
+        self.ignore = ignore
         self.transform, self.seed, self.jitter = transform, seed, jitter
         self._ids, self._paths = Texts(map(str, frame[IMAGE_ID])), Texts(map(str, frame[PATH]))
         self._masks = Texts(map(code_text, frame[MASK]))
@@ -59,7 +62,7 @@ class MaskDataset(Dataset[dict[str, Any]]):
         self.columns: dict[str, pd.Categorical] = {}  # by which scores are broken down
         for row, (height, width) in enumerate(self._sizes.tolist()):
             check_mask_size(self._masks[row], height, width)
-        refuse_black_and_white(self._masks, num_classes)
+        refuse_black_and_white(self._masks, num_classes, ignore=ignore)
         # Shared memory, so that workers which outlive an epoch see the next one begin.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -128,7 +131,7 @@ class MaskDataset(Dataset[dict[str, Any]]):
         row = self.row(index)
         height, width = self._sizes[row].tolist()
         text, num_classes = self._masks[row], self.num_classes
-        return read_mask(text, height, width, num_classes, window, self.folder)
+        return read_mask(text, height, width, num_classes, window, self.folder, self.ignore)
 
     def _jittered(self, index: int) -> Window:
         top, left, height, width = self.window(index)

@@ -9,7 +9,7 @@ from common.data.frame import SUFFIXES
 from common.data.masks import code_text
 from common.data.rle import merge
 from common.errors import KitError
-from common.keys import IMAGE_ID, MASK
+from common.keys import IMAGE_ID, MASK, OBJECTS
 
 
 def attach_masks(frame: pd.DataFrame, folder: Path, ending: str = "") -> pd.DataFrame:
@@ -37,6 +37,8 @@ def attach_masks(frame: pd.DataFrame, folder: Path, ending: str = "") -> pd.Data
 def attach_codes(frame: pd.DataFrame, table: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the frame with `mask`, the union of the codes that a table has for each image.
 
+    Where a row is an instance, `objects` keeps their codes apart, one a line, for what scores them.
+
     Args:
         frame: image_id, one row per image; one that the table lacks has an empty mask.
         table: image_id and `column`, run-length code: a row per image or per instance.
@@ -52,7 +54,11 @@ def attach_codes(frame: pd.DataFrame, table: pd.DataFrame, column: str) -> pd.Da
             f"{some(sorted(strange))}; {FIX}"
         )
     codes = table[column].map(code_text).groupby(table[IMAGE_ID]).agg(list)
-    return frame.assign(**{MASK: [merge(codes.get(name, [])) for name in frame[IMAGE_ID]]})
+    own = [codes.get(name, []) for name in frame[IMAGE_ID]]
+    frame = frame.assign(**{MASK: [merge(texts) for texts in own]})
+    if max(map(len, own), default=0) < 2:
+        return frame
+    return frame.assign(**{OBJECTS: ["\n".join(filter(None, texts)) for texts in own]})
 
 
 def _stem(image_id: str) -> str:
