@@ -66,6 +66,7 @@ def score_out_of_fold(
     found = read_experiment(root, name, experiment)
     other = read_experiment(root, name, rival) if rival else None
     config, frame = found.config, found.frame
+    options = predict_options(found.runs[0].best(), overrides) if overrides else None
     samples = read_samples(frame, config)
     decided: dict[str, list[Tuned]] = {}
     for metric in Competition.find(name).metrics(config):
@@ -77,7 +78,8 @@ def score_out_of_fold(
         ):
             print(line)
     print(f"{len(frame)} samples of {len(found.runs)} of {config.data.n_folds} folds")
-    tuned_parts = _score_parts(name, found, overrides, given_data, public) if parts else None
+    whole = options or config.predict
+    tuned_parts = score_parts(name, found, whole, given_data, public) if parts else None
     if tuned_parts:
         print("\n".join(tuned_parts.lines))
     _keep(found, decided, tuned_parts)
@@ -86,13 +88,6 @@ def score_out_of_fold(
     if tta:
         print("\n".join(say_views(name, found, given_data)))
     _show_issues(found.runs)
-
-
-def _score_parts(
-    name: str, found: Experiment, overrides: Sequence[str], given_data: Path | None, public: float
-) -> Parts:
-    options = predict_options(found.runs[0].best(), overrides) or found.config.predict
-    return score_parts(name, found, options, given_data, public)
 
 
 def _keep(found: Experiment, decided: dict[str, list[Tuned]], parts: Parts | None) -> None:

@@ -12,13 +12,16 @@ from common.errors import KitError
 from common.keys import IMAGE_ID, MASK, OBJECTS
 
 
-def attach_masks(frame: pd.DataFrame, folder: Path, ending: str = "") -> pd.DataFrame:
-    """Return the frame with `mask`, the file in `folder` named like each image's id.
+def attach_masks(
+    frame: pd.DataFrame, folder: Path, ending: str = "", column: str = MASK
+) -> pd.DataFrame:
+    """Return the frame with a column of the file in `folder` named like each image's id.
 
     Args:
         frame: image_id, a file's name with or without its suffix.
         folder: of the masks.
         ending: what stands in their names between the id and the suffix, such as "_mask".
+        column: OBJECTS where the files number the objects, for `kit oof --parts`.
 
     Raises:
         KitError: an image without a mask.
@@ -31,7 +34,7 @@ def attach_masks(frame: pd.DataFrame, folder: Path, ending: str = "") -> pd.Data
             f"expected a mask in '{folder}' for every image, {len(missing)} of {len(frame)} have "
             f"none: {some(missing)}; {FIX}"
         )
-    return frame.assign(**{MASK: [str(files[stem]) for stem in stems]})
+    return frame.assign(**{column: [str(files[stem]) for stem in stems]})
 
 
 def attach_codes(frame: pd.DataFrame, table: pd.DataFrame, column: str) -> pd.DataFrame:
