@@ -147,7 +147,8 @@ class MaskConfig(Values):
     # None = as kit oof --parts found best, else 0
     instances: Literal["none", "components", "watershed"] = "none"  # one class: what is an object:
     # a part that hangs together, or what of it lies between its waists
-    min_distance: int = Field(5, ge=1)  # pixels between the middles of two objects of a watershed
+    min_distance: int | None = Field(None, ge=1)  # pixels between the middles of two objects of a
+    # watershed; None = as kit oof --parts found best, else 5
 
 
 class PredictConfig(Values):

@@ -1,5 +1,6 @@
 """What `kit oof` says of thresholds, and the file that keeps them."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from common.checkpoints import load_checkpoint
 from common.config import Config
+from common.errors import KitError
 from common.inference.decisions import MODELS, PIXELS, PREDICT, read_decisions, signature
 from common.inference.mask_rule import USUAL
 from common.metrics.base import Metric
@@ -74,10 +76,9 @@ def masks_to_predict(
         parts: what was found on whole pictures; None: what the file kept of them, if it is of the
             same models, stays as it is.
     """
-    contents = {run.folder.name: load_checkpoint(run.best()) for run in runs if run.best().exists()}
-    models = {fold: signature(content) for fold, content in contents.items()}
+    models = dict(_signatures(runs))
     kept = read_decisions(file)
-    if parts is None and kept.get(PREDICT, {}).get(WHOLE) and kept[MODELS] == models:
+    if parts is None and kept.get(PREDICT, {}).get(WHOLE) and kept.get(MODELS) == models:
         return kept
     if parts is not None:
         return {PREDICT: {**parts, WHOLE: True}, MODELS: models}
@@ -85,6 +86,15 @@ def masks_to_predict(
         return {}
     threshold = chosen_values(tuned, [USUAL])[0]
     return {PREDICT: {PIXELS: {"threshold": threshold, "min_area": 0}}, MODELS: models}
+
+
+def _signatures(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each fold whose checkpoint can be read, and what tells it from others."""
+    for run in runs:
+        try:
+            yield run.folder.name, signature(load_checkpoint(run.best()))
+        except KitError as error:  # a score needs none
+            warnings.warn(f"kit predict will not take what was tuned: {error}", stacklevel=2)
 
 
 def _plain(one: Tuned) -> dict[str, Any]:

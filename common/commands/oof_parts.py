@@ -81,7 +81,9 @@ def score_parts(
         tuned, said = _objects(counted, config, public, marked)
         lines += said
         decided[INSTANCE_AP] = list(tuned.values())
-        predict |= {way: _values(chosen_values([one], usual)) for way, one in tuned.items()}
+        for way, one in tuned.items():
+            apart = float(counted.distances[way][0])
+            predict[way] = _values(chosen_values([one], [*usual, apart]))
     return Parts(lines, decided, predict)
 
 
@@ -89,7 +91,9 @@ def _objects(
     counted: Counted, config: Config, public: float, marked: bool
 ) -> tuple[dict[str, Tuned], list[str]]:
     """Return by method what is tuned for its objects, and lines that tell."""
-    rules = {way: object_rule(COARSE, f"{way}") for way in counted.objects}
+    rules = {
+        way: object_rule(COARSE, way, distances) for way, distances in counted.distances.items()
+    }
     tuned = {
         way: tune(rule, counted.target, counted.objects[way], counted.folds)
         for way, rule in rules.items()
@@ -129,6 +133,7 @@ def _metric(metrics: Sequence[Metric], several: bool) -> Metric:
 
 
 def _values(chosen: Sequence[float]) -> dict[str, float]:
-    """Return threshold, which several classes do not have, and least area."""
-    threshold = chosen[0] if len(chosen) > 1 else USUAL
-    return {"threshold": threshold, "min_area": int(chosen[-1])}
+    """Return threshold, which several classes do not have, least area and, of objects, distance."""
+    threshold, least, *apart = chosen if len(chosen) > 1 else [USUAL, *chosen]
+    found: dict[str, float] = {"threshold": threshold, "min_area": int(least)}
+    return {**found, "min_distance": int(apart[0])} if apart else found

@@ -16,14 +16,15 @@ from common.data.objects import read_objects
 from common.data.windows import picture_of
 from common.errors import KitError
 from common.inference.instances import Method, instances
+from common.inference.mask_rule import USUAL_DISTANCE
 from common.inference.segmentation import predict_masks
 from common.keys import FOLD, GROUP, IGNORE, IMAGE_ID, MASK, OBJECTS, PATH
 from common.metrics.parts import LEVELS, part_counts, part_precision, part_tables
 from common.oof_files import Experiment
 from common.runs import Run
 
-METHODS: tuple[Method, ...] = ("components", "watershed")
 COARSE = LEVELS[::2]  # thresholds of objects, for a watershed takes its time
+DISTANCES = (USUAL_DISTANCE, 3, 8, 12, 20)  # pixels between middles that are tried
 
 
 class Counted(NamedTuple):
@@ -33,6 +34,7 @@ class Counted(NamedTuple):
     folds: np.ndarray  # (M,) int64
     pixels: np.ndarray
     objects: dict[str, np.ndarray]  # by method
+    distances: dict[str, tuple[int, ...]]  # by method, what the objects were parted with
 
 
 def count_pictures(
@@ -40,8 +42,16 @@ def count_pictures(
 ) -> Counted:
     """Predict all pictures; return what is counted of each."""
     config = found.config
-    ways = METHODS if options.masks.instances != "none" else ()
-    label = {way: partial(_label, way, options.masks.min_distance) for way in ways}
+    given = options.masks.min_distance
+    tried: dict[Method, tuple[int, ...]] = {
+        "components": (USUAL_DISTANCE,),  # which has none
+        "watershed": DISTANCES if given is None else (given,),
+    }
+    ways = tried if options.masks.instances != "none" else {}
+    label = {
+        way: [partial(_label, way, distance) for distance in distances]
+        for way, distances in ways.items()
+    }
     pixels: list[np.ndarray] = []
     objects: dict[str, list[np.ndarray]] = {way: [] for way in ways}
     for probs, truth, row in _predicted(found.runs, frames, options, config):
@@ -52,7 +62,8 @@ def count_pictures(
             pixels.append(part_counts(probs, truth))
         for way in ways:
             true = read_objects(getattr(row, OBJECTS, None), truth)
-            objects[way].append(part_precision(probs, true, known, label[way], COARSE))
+            own = [part_precision(probs, true, known, one, COARSE) for one in label[way]]
+            objects[way].append(np.stack(own))
     counted = np.stack(pixels)
     if not counted.any():
         raise KitError(
@@ -62,7 +73,7 @@ def count_pictures(
     groups = joined[GROUP].to_numpy() if GROUP in joined else np.zeros(len(joined), np.int64)
     target = np.stack([groups, np.arange(len(joined))], 1)
     stacked = {way: np.stack(values) for way, values in objects.items()}
-    return Counted(target, joined[FOLD].to_numpy(np.int64), counted, stacked)
+    return Counted(target, joined[FOLD].to_numpy(np.int64), counted, stacked, dict(ways))
 
 
 def _predicted(

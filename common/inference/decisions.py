@@ -11,7 +11,7 @@ import numpy as np
 from common.checkpoints import load_checkpoint
 from common.config import PredictConfig
 from common.errors import KitError
-from common.inference.mask_rule import USUAL, MaskRule
+from common.inference.mask_rule import USUAL, USUAL_DISTANCE, MaskRule
 from common.inference.predict import options_of
 
 DECISIONS = "decisions.json"  # beside the folds: what `kit oof` tuned, by metric, and below:
@@ -31,12 +31,12 @@ def mask_rule(checkpoints: Sequence[Path], options: PredictConfig | None = None)
     masks = options_of(checkpoints, options).masks
     key = PIXELS if masks.instances == "none" else masks.instances
     said = [_said(checkpoint, key) for checkpoint in checkpoints]
-    tuned = [float(np.mean([pair[place] for pair in said])) for place in (0, 1)]
+    threshold, least, apart = np.mean(said, 0).tolist()
     rule = MaskRule(
-        tuned[0] if masks.threshold is None else masks.threshold,
-        round(tuned[1]) if masks.min_area is None else masks.min_area,
+        threshold if masks.threshold is None else masks.threshold,
+        round(least) if masks.min_area is None else masks.min_area,
         "components" if masks.instances == "none" else masks.instances,
-        masks.min_distance,
+        masks.min_distance or round(apart),
     )
     print(f"masks: {rule}", flush=True)
     return rule
@@ -79,12 +79,12 @@ def signature(content: Mapping[str, Any]) -> str:
     return f"epoch {content.get('epoch')}, {sorted(content.get('scores', {}).items())}"
 
 
-def _said(checkpoint: Path, key: str) -> tuple[float, float]:
-    """Return threshold and least area for one checkpoint."""
+def _said(checkpoint: Path, key: str) -> tuple[float, float, float]:
+    """Return threshold, least area and distance for one checkpoint."""
     from common.models.segmenter import THRESHOLD  # smp takes seconds, and packing needs it not
 
     content = load_checkpoint(checkpoint)
     found = decided(checkpoint, content).get(key)
     if found:
-        return found["threshold"], found["min_area"]
-    return content["thresholds"].get(THRESHOLD, USUAL), 0
+        return found["threshold"], found["min_area"], found.get("min_distance", USUAL_DISTANCE)
+    return content["thresholds"].get(THRESHOLD, USUAL), 0, USUAL_DISTANCE

@@ -7,7 +7,7 @@ import numpy as np
 from common.inference.instances import Method, instances
 from common.metrics.parts import drop_small
 
-USUAL = 0.5  # threshold where none is tuned
+USUAL, USUAL_DISTANCE = 0.5, 5  # threshold and pixels where none are tuned
 
 
 class MaskRule(NamedTuple):
@@ -16,7 +16,7 @@ class MaskRule(NamedTuple):
     threshold: float = USUAL  # of one class
     min_area: int = 0  # pixels of the picture
     method: Method = "components"  # of objects
-    min_distance: int = 5  # pixels, see `instances`
+    min_distance: int = USUAL_DISTANCE  # pixels, see `instances`
 
     def foreground(self, found: np.ndarray) -> np.ndarray:
         """Return where something is, without small parts.
@@ -39,4 +39,5 @@ class MaskRule(NamedTuple):
 
     def __str__(self) -> str:
         least = f"parts of {self.min_area} pixels or more" if self.min_area > 1 else "all parts"
-        return f"threshold {self.threshold:.4g}, {least}, objects by {self.method}"
+        apart = f", {self.min_distance} pixels apart" if self.method == "watershed" else ""
+        return f"threshold {self.threshold:.4g}, {least}, objects by {self.method}{apart}"

@@ -1,7 +1,8 @@
 """Decisions on masks whose pictures were counted at many thresholds and least areas of a part.
 
 Of M pictures: one class `(M, T, A, 4)` counts at LEVELS and AREAS; several `(M, A, C, C)` tables;
-objects `(M, T, A)` precisions, NaN for a picture of which no pixel counts.
+objects `(M, D, T, A)` precisions for D least distances between the middles of two of them, NaN for
+a picture of which no pixel counts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from common.metrics.searches import best_of
 INSTANCE_AP = "instance_ap"
 Apply = Callable[[np.ndarray, np.ndarray], np.ndarray]  # predictions and values -> decided
 THRESHOLD, AREA, BOTH = "threshold", "least area", "threshold and least area"
+ALL = "threshold, least area and distance"
 
 
 def pixel_rules(metric: Metric, several: bool) -> Iterator[Rule]:
@@ -34,14 +36,24 @@ def pixel_rules(metric: Metric, several: bool) -> Iterator[Rule]:
     yield _rule(BOTH, metric, _counts, both)
 
 
-def object_rule(levels: Sequence[float], what: str) -> Rule:
-    """Return what can be tuned for the precision of objects; `what` says how they are parted."""
+def object_rule(levels: Sequence[float], what: str, distances: Sequence[int] = (0,)) -> Rule:
+    """Return what can be tuned for the precision of objects.
+
+    Args:
+        levels: T thresholds.
+        what: how objects are parted, in a word.
+        distances: D of them, the usual one first; one is not tuned.
+    """
 
     def apply(prediction: np.ndarray, values: np.ndarray) -> np.ndarray:
-        return prediction[:, list(levels).index(values[0]), AREAS.index(int(values[1]))]
+        apart = list(distances).index(int(values[2])) if len(values) > 2 else 0
+        return prediction[:, apart, list(levels).index(values[0]), AREAS.index(int(values[1]))]
 
-    metric = Metric(INSTANCE_AP, mean_precision)
-    return _rule(f"{BOTH} of {what}", metric, apply, _grid(levels, AREAS))
+    metric, pairs = Metric(INSTANCE_AP, mean_precision), _grid(levels, AREAS)
+    if len(distances) == 1:
+        return _rule(f"{BOTH} of {what}", metric, apply, pairs)
+    grid = [np.append(pair, distance) for distance in distances for pair in pairs]
+    return _rule(f"{ALL} of {what}", metric, apply, grid)
 
 
 def mean_precision(target: np.ndarray, values: np.ndarray) -> float:

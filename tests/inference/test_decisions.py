@@ -15,7 +15,7 @@ from common.inference.mask_rule import MaskRule
 
 FOUND = {
     "pixels": {"threshold": 0.25, "min_area": 64},
-    "watershed": {"threshold": 0.75, "min_area": 16},
+    "watershed": {"threshold": 0.75, "min_area": 16, "min_distance": 11},
 }
 
 
@@ -58,8 +58,11 @@ def test_decisions_are_taken_by_what_is_submitted(checkpoints, tmp_path, capsys)
     decide(tmp_path)
     assert mask_rule(checkpoints) == MaskRule(0.25, 64)
     assert "threshold 0.25, parts of 64 pixels or more" in capsys.readouterr().out
-    objects = config_of(instances="watershed", min_distance=9).predict
-    assert mask_rule(checkpoints, objects) == MaskRule(0.75, 16, "watershed", 9)
+    objects = config_of(instances="watershed").predict
+    assert mask_rule(checkpoints, objects) == MaskRule(0.75, 16, "watershed", 11)
+    assert "objects by watershed, 11 pixels apart" in capsys.readouterr().out
+    given = config_of(instances="watershed", min_distance=9).predict
+    assert mask_rule(checkpoints, given) == MaskRule(0.75, 16, "watershed", 9)
     assert mask_rule(checkpoints, config_of(instances="components").predict).threshold == 0.375
 
 

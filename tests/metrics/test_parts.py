@@ -158,13 +158,26 @@ def test_specks_are_left_out_by_what_other_folds_chose():
 def test_a_choice_that_helps_no_other_fold_is_not_taken():
     """Each fold is best at another least area, and all others are bad for it."""
     target = np.stack([np.zeros(6, int), np.arange(6)], 1)
-    values = np.zeros((6, len(LEVELS), len(AREAS)))
-    values[:, :, 0] = 0.5
+    values = np.zeros((6, 1, len(LEVELS), len(AREAS)))
+    values[..., 0] = 0.5
     for fold in range(3):
-        values[2 * fold : 2 * fold + 2, :, 3 + fold] = 1.6
+        values[2 * fold : 2 * fold + 2, ..., 3 + fold] = 1.6
     tuned = tune(object_rule(LEVELS, "components"), target, values, np.arange(6) // 2)
     assert tuned.naive > tuned.usual > tuned.nested
     assert chosen_values([tuned], [0.5, 0.0]) == [0.5, 0.0]
+
+
+def test_a_distance_is_tuned_where_there_are_several():
+    target = np.stack([np.zeros(6, int), np.arange(6)], 1)
+    values = np.random.default_rng(0).random((6, 3, len(LEVELS), len(AREAS))) / 10
+    values[:, 2, 4, 6] = 0.7
+    rule = object_rule(LEVELS, "watershed", (5, 3, 8))
+    tuned = tune(rule, target, values, np.arange(6) % 2)
+    assert tuned.values.tolist() == [LEVELS[4], AREAS[6], 8]
+    assert tuned.nested == pytest.approx(0.7)
+    assert tuned.usual == pytest.approx(values[:, 0, LEVELS.index(0.5), 0].mean())
+    values[0] = np.nan  # nothing of it counts
+    assert tune(rule, target, values, np.arange(6) % 2).nested == pytest.approx(0.7)
 
 
 def test_several_classes_have_a_least_area_alone():
