@@ -100,7 +100,7 @@ def test_of_several_classes_255_counts_nowhere_unless_another_value_does(tmp_pat
         with pytest.raises(KitError, match=f"data.ignore that is no class, got {ignore}"):
             value(ignore, *classes)
     path = save(tmp_path, "a.png", mixed(0, 255))
-    with pytest.raises(KitError, match="or 9 where nothing is known, in the mask .*, got 255"):
+    with pytest.raises(KitError, match=r"or 9 where nothing is known, in the mask .*, got 255"):
         read_mask(path, *SHAPE, 2, ignore=9)
 
 

@@ -104,7 +104,7 @@ def test_what_cannot_be_read_or_makes_no_sense_is_told(checkpoints, tmp_path):
     for key, value in (("min_area", -1), ("threshold", 1.5), ("min_distance", 0)):
         with pytest.raises(KitError, match=rf"'predict.masks.{key}': expected .*, got {value}"):
             config_of(**{key: value})
-    with pytest.raises(KitError, match="did you mean 'predict.masks.min_area'"):
+    with pytest.raises(KitError, match=r"did you mean 'predict.masks.min_area'"):
         config_of(min_are=3)
 
 

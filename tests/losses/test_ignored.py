@@ -28,9 +28,7 @@ def costs(config: Config, logits: torch.Tensor, mask: torch.Tensor, coarse: torc
     """Values of each sample and term, and the gradient of their sum."""
     logits = logits.clone().requires_grad_()
     outputs = {MASK_LOGITS: logits, MASK_LOGITS_STRIDE_4: coarse}
-    values = torch.stack(
-        list(segmentation_loss(config).per_sample(outputs, {MASK: mask}).values())
-    )
+    values = torch.stack(list(segmentation_loss(config).per_sample(outputs, {MASK: mask}).values()))
     values.sum().backward()
     return values.detach(), logits.grad
 

@@ -1,4 +1,4 @@
-"""Masks by their parts: agreement with dropping parts one picture at a time, and what it decides."""
+"""Masks by their parts: agreement with dropping them picture by picture, and what it decides."""
 
 import numpy as np
 import pytest
@@ -65,8 +65,7 @@ def test_small_parts_of_classes_become_background(seed):
     known = np.where(truth == IGNORE, 0, classes)
     for place in (0, 2, 5):
         kept = sum(
-            number * drop_small(known == number, AREAS[place]).astype(np.uint8)
-            for number in (1, 2)
+            number * drop_small(known == number, AREAS[place]).astype(np.uint8) for number in (1, 2)
         )
         expected = confusion(kept[None], truth[None], 3, IGNORE)[0]
         np.testing.assert_array_equal(tables[place], expected)
