@@ -15,7 +15,7 @@ from common.data.masks import ignored_value, read_mask
 from common.data.objects import read_objects
 from common.data.windows import picture_of
 from common.errors import KitError
-from common.inference.instances import Method, instances
+from common.inference.instances import instances
 from common.inference.mask_rule import USUAL_DISTANCE
 from common.inference.segmentation import predict_masks
 from common.keys import FOLD, GROUP, IGNORE, IMAGE_ID, MASK, OBJECTS, PATH
@@ -40,30 +40,21 @@ class Counted(NamedTuple):
 def count_pictures(
     found: Experiment, frames: Sequence[pd.DataFrame], options: PredictConfig
 ) -> Counted:
-    """Predict all pictures; return what is counted of each."""
-    config = found.config
-    given = options.masks.min_distance
-    tried: dict[Method, tuple[int, ...]] = {
-        "components": (USUAL_DISTANCE,),  # which has none
-        "watershed": DISTANCES if given is None else (given,),
-    }
-    ways = tried if options.masks.instances != "none" else {}
-    label = {
-        way: [partial(_label, way, distance) for distance in distances]
-        for way, distances in ways.items()
-    }
+    """Predict all pictures; return what is counted of each.
+
+    Raises:
+        KitError: there is not one pixel that counts.
+    """
+    config, ways = found.config, _distances(options)
     pixels: list[np.ndarray] = []
     objects: dict[str, list[np.ndarray]] = {way: [] for way in ways}
     for probs, truth, row in _predicted(found.runs, frames, options, config):
-        known = truth != IGNORE
         if len(config.classes) > 1:
             pixels.append(part_tables(probs.argmax(0), truth, len(config.classes)))
         else:
             pixels.append(part_counts(probs, truth))
-        for way in ways:
-            true = read_objects(getattr(row, OBJECTS, None), truth)
-            own = [part_precision(probs, true, known, one, COARSE) for one in label[way]]
-            objects[way].append(np.stack(own))
+        for way, distances in ways.items():
+            objects[way].append(_precision(probs, truth, row, way, distances))
     counted = np.stack(pixels)
     if not counted.any():
         raise KitError(
@@ -73,7 +64,26 @@ def count_pictures(
     groups = joined[GROUP].to_numpy() if GROUP in joined else np.zeros(len(joined), np.int64)
     target = np.stack([groups, np.arange(len(joined))], 1)
     stacked = {way: np.stack(values) for way, values in objects.items()}
-    return Counted(target, joined[FOLD].to_numpy(np.int64), counted, stacked, dict(ways))
+    return Counted(target, joined[FOLD].to_numpy(np.int64), counted, stacked, ways)
+
+
+def _distances(options: PredictConfig) -> dict[str, tuple[int, ...]]:
+    """Return by method what its objects are parted with; empty where no objects are asked for."""
+    given = options.masks.min_distance
+    if options.masks.instances == "none":
+        return {}
+    watershed = DISTANCES if given is None else (given,)
+    return {"components": (USUAL_DISTANCE,), "watershed": watershed}  # the former have no distance
+
+
+def _precision(
+    probs: np.ndarray, truth: np.ndarray, row: Any, way: Any, distances: Sequence[int]
+) -> np.ndarray:
+    """Return `(D, T, A)` precision of the objects of a picture."""
+    true = read_objects(getattr(row, OBJECTS, None), truth)
+    labels = [partial(instances, method=way, min_distance=distance) for distance in distances]
+    found = [part_precision(probs, true, truth != IGNORE, label, COARSE) for label in labels]
+    return np.stack(found)
 
 
 def _predicted(
@@ -106,7 +116,3 @@ def pictures_of(competition: Competition, found: Experiment, place: Path) -> lis
         own = frame.loc[ids, kept].reset_index(names=IMAGE_ID)
         frames.append(own.assign(**{FOLD: run.fold}))
     return frames
-
-
-def _label(method: Method, min_distance: int, mask: np.ndarray) -> np.ndarray:
-    return instances(mask, method=method, min_distance=min_distance)
