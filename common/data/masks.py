@@ -155,8 +155,8 @@ def _classes(part: np.ndarray, num_classes: int, text: Any, ignore: int | None) 
 def _refuse_values(text: Any, found: np.ndarray, expected: str) -> NoReturn:
     shown = ", ".join(map(str, found[:8])) + (", ..." if len(found) > 8 else "")
     raise KitError(
-        f"expected values {expected}, in the mask '{text}', got {shown}; {REMEDY}, or name the value "
-        "of pixels that count nowhere: data.ignore"
+        f"expected values {expected}, in the mask '{text}', got {shown}; {REMEDY}, or name the "
+        "value of pixels that count nowhere: data.ignore"
     )
 
 
