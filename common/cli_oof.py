@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from common.cli_options import DataDir, Experiment, Name, RunsDir
+from common.cli_options import DataDir, Experiment, Name, PredictOverrides, RunsDir
 
 Against = Annotated[
     str, typer.Option("--against", help="another experiment, compared on the same samples")
@@ -31,11 +31,18 @@ def add_commands(app: typer.Typer) -> None:
 
 def oof(
     competition: Name,
+    overrides: PredictOverrides = None,
     experiment: Experiment = "baseline",
     against: Against = "",
     public: Public = 0.3,
     tta: Annotated[
         bool, typer.Option("--tta", help="also: what each predict.tta adds, and costs")
+    ] = False,
+    parts: Annotated[
+        bool,
+        typer.Option(
+            "--parts", help="masks: also tune the least area of a part, and score objects"
+        ),
     ] = False,
     data: DataDir = None,
     runs: RunsDir = None,
@@ -43,7 +50,9 @@ def oof(
     """Score the out-of-fold predictions of an experiment, and say how sure the score is."""
     from common.commands.oof import score_out_of_fold
 
-    score_out_of_fold(competition, experiment, runs, public, against, tta, data)
+    score_out_of_fold(
+        competition, experiment, runs, public, against, tta, data, parts, overrides or []
+    )
 
 
 def blend(

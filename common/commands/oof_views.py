@@ -32,7 +32,10 @@ def say_views(name: str, found: Experiment, given_data: Path | None) -> list[str
     """
     config, competition = found.config, Competition.find(name)
     if config.task == "segmentation":
-        raise KitError("expected classes or boxes with --tta, got masks; submit with each instead")
+        raise KitError(
+            "expected classes or boxes with --tta, got masks; compare kit oof --parts with "
+            "kit oof --parts predict.tta=d4"
+        )
     metric = competition.metrics(config)[0]
     frames = _frames(competition, found, data_dir(name, given_data))
     target, _ = read_oof(found.frame, config)

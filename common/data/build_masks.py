@@ -11,6 +11,7 @@ from common.config import Config
 from common.data.columns import group_columns
 from common.data.loaders import make_loader
 from common.data.mask_dataset import MaskDataset
+from common.data.masks import ignored_value
 from common.data.pseudo import add_pseudo_masks
 from common.data.transforms import train_transforms
 from common.errors import KitError
@@ -34,6 +35,7 @@ def mask_loaders(
     common: dict[str, Any] = {
         "size": data.img_size,
         "num_classes": len(config.classes),
+        "ignore": ignored_value(config),
         "seed": train.seed,
         "folder": None if cache_dir is None else cache_dir / "pixels",
     }

@@ -18,7 +18,7 @@ from common.data.masks import check_mask_size, code_text, read_mask, refuse_blac
 from common.data.texts import Texts
 from common.data.windows import Window, cut, window_grid, window_id
 from common.errors import KitError
-from common.keys import GROUP, IMAGE, IMAGE_ID, INDEX, MASK, PATH, WEIGHT
+from common.keys import GROUP, IGNORE, IMAGE, IMAGE_ID, INDEX, MASK, PATH, WEIGHT
 
 NO_GROUP = -1  # code of pictures that were appended
 
@@ -39,6 +39,7 @@ class MaskDataset(Dataset[dict[str, Any]]):
         jitter: in each epoch every window is moved by up to half its side or so, but not beyond the
             border, so that an epoch sees each pixel about once and never the same cuts.
         folder: where uncompressed copies of large compressed files go.
+        ignore: value of mask files that counts nowhere; see `ignored_value`.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class MaskDataset(Dataset[dict[str, Any]]):
         seed: int = 0,
         jitter: bool = False,
         folder: Path | None = None,
+        ignore: int | None = None,
     ) -> None:
         _check(frame)
         self.size, self.num_classes, self.folder = size, num_classes, folder
+        self.ignore = ignore
         self.transform, self.seed, self.jitter = transform, seed, jitter
         self._ids, self._paths = Texts(map(str, frame[IMAGE_ID])), Texts(map(str, frame[PATH]))
         self._masks = Texts(map(code_text, frame[MASK]))
@@ -64,7 +67,7 @@ class MaskDataset(Dataset[dict[str, Any]]):
         self.weights: Weights | None = None  # of pictures
         for row, (height, width) in enumerate(self._sizes.tolist()):
             check_mask_size(self._masks[row], height, width)
-        refuse_black_and_white(self._masks, num_classes)
+        refuse_black_and_white(self._masks, num_classes, ignore=ignore)
         # Shared memory, so that workers which outlive an epoch see the next one begin.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -161,9 +164,9 @@ class MaskDataset(Dataset[dict[str, Any]]):
         row = self.row(index)
         height, width = self._sizes[row].tolist()
         text, num_classes = self._masks[row], self.num_classes
-        if row >= self._own:  # of one class as well, 255 is IGNORE and no foreground
-            num_classes = max(num_classes, 2)
-        return read_mask(text, height, width, num_classes, window, self.folder)
+        # A pseudo-label may leave out pixels, whatever the files of the true ones say.
+        ignore = self.ignore if row < self._own else IGNORE
+        return read_mask(text, height, width, num_classes, window, self.folder, ignore)
 
     def _weight(self, index: int, weights: Weights) -> Tensor:
         return weights(self.row(index), self.epoch)

@@ -132,7 +132,10 @@ def _empty(size: tuple[int, int], num_classes: int) -> np.ndarray:
 
 
 def threshold_of(checkpoints: Sequence[Path]) -> float:
-    """Return the mean of the thresholds that the trainings tuned, 0.5 where there is none."""
+    """Return the mean of the thresholds that the trainings tuned, 0.5 where there is none.
+
+    What `kit oof` tuned is in `common.inference.decisions.mask_rule`.
+    """
     kept = [load_checkpoint(checkpoint)["thresholds"] for checkpoint in checkpoints]
     return float(np.mean([thresholds.get(THRESHOLD, 0.5) for thresholds in kept]))
 
