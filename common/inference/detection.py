@@ -16,6 +16,7 @@ from common.environment import device as find_device
 from common.errors import KitError
 from common.inference.boxes import fuse
 from common.inference.budget import FUSE, Budget
+from common.inference.crops import refuse_crops
 from common.inference.outcome import predicting
 from common.inference.predict import (
     load_model,
@@ -63,6 +64,7 @@ def predict_boxes(
     """
     refuse_nothing(checkpoints, frame)
     options = options_of(checkpoints, options)
+    refuse_crops(options, "boxes")
     refuse_blend(options, "boxes")
     shares, passes = shares_of(options, len(checkpoints)), passes_of(options)
     iou = options.fuse_iou if iou is None else iou
