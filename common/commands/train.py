@@ -1,12 +1,14 @@
 """kit train."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from common.commands.free_folds import free_folds
 from common.competition import Competition
 from common.config import Config, parse_overrides
+from common.data.pseudo_file import check_test
 from common.environment import data_dir, redact, runs_dir
 from common.errors import KitError
 from common.run_inputs import fetch_run
@@ -32,6 +34,7 @@ def train_folds(
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
     place = data_dir(name, given_data)
     _check_looks(competition, config)
+    tell_test_set(competition, config, place)
     root = runs_dir(given_runs) / name / (stored_as or experiment)
     numbers = chosen_folds(fold, config)
     for run in free_folds([root / f"fold{number}" for number in numbers], resume):
@@ -53,6 +56,18 @@ def _check_looks(competition: Competition, config: Config) -> None:
     made_by = getattr(getattr(module, "make_learner", None), "__module__", "")
     if made_by == f"common.learners.{config.task}" and not hasattr(module, "LossTerm"):
         check_ranking(config)  # terms of one's own are known once there is a learner
+
+
+def tell_test_set(competition: Competition, config: Config, place: Path) -> None:
+    """Warn of test images without a pseudo-label because they are new since those were made.
+
+    Raises:
+        KitError: a pseudo-label's image is none of the test images any more.
+    """
+    if config.data.pseudo:
+        test = competition.module("data").read_test(place)
+        if told := check_test(Path(config.data.pseudo), test, config):
+            warnings.warn(told, stacklevel=2)
 
 
 def _train_one(
