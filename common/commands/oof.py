@@ -12,6 +12,7 @@ from common.commands.oof_views import say_views
 from common.competition import Competition
 from common.config import Config
 from common.environment import runs_dir
+from common.grade_cuts import DECISIONS
 from common.keys import FOLD, IMAGE_ID
 from common.label_history import LabelHistory, records, say, word_issues
 from common.metrics.base import Metric
@@ -24,7 +25,6 @@ from common.runs import Run
 from common.train_losses import confirm, learnt_late
 
 PUBLIC = 0.3  # share of the test set on the public leader board, unless told
-DECISIONS = "decisions.json"  # beside the folds: tuned thresholds, by metric
 LISTED = 10  # label issues that are printed
 TRAIN_LOSS = "train_loss"  # column: of a sample, where it was learnt from
 

@@ -75,8 +75,8 @@ def _all_folds(name: str, experiment: str, root: Path) -> list[Run]:
             f"{hint}kit train {name} --experiment {experiment} --fold all"
         )
     config = runs[0].config
-    if config.task != "classification":
-        raise KitError(f"expected a classification to label by, {name} is {config.task}")
+    if config.kind != "classification":
+        raise KitError(f"expected a classification to label by, {name} is {config.kind}")
     lacking = sorted(set(range(config.data.n_folds)) - {run.fold for run in runs})
     if lacking:
         raise KitError(
@@ -120,7 +120,8 @@ def _label(run: Run, test: pd.DataFrame, least: float, top: float, soft: bool) -
     config = run.config
     # Who has run out of time gives images the mean of others, which is no label.
     options = options_of([run.best()], None).model_copy(update={"time_limit": 0})
-    probs = predict_classes([run.best()], test, options)[list(config.classes)].to_numpy()
+    probs = predict_classes([run.best()], test, options, decide=False)
+    probs = probs[list(config.classes)].to_numpy()
     rows = test.assign(**{IMAGE_ID: test[IMAGE_ID].astype(str)})
     readable = ~rows[IMAGE_ID].isin(last_outcome().broken_ids).to_numpy()
     rows, probs = rows[readable], probs[readable]

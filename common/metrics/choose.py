@@ -4,26 +4,27 @@ from collections.abc import Iterable
 
 from common.config import Config
 from common.errors import KitError, did_you_mean
-from common.metrics import classification, detection, segmentation
+from common.metrics import classification, detection, regression, segmentation
 from common.metrics.base import Metric
 
 KNOWN = {
     "classification": classification.METRICS,
+    "regression": regression.METRICS,
     "segmentation": segmentation.METRICS,
     "detection": detection.METRICS,
 }
 
 
 def choose_metrics(config: Config, own: Iterable[Metric] = ()) -> list[Metric]:
-    """Return `metric` and then those of `watch`: a competition's own, or the task's usual ones.
+    """Return `metric` and then those of `watch`: a competition's own, or the usual ones of its kind.
 
     Raises:
         KitError: a name that neither has.
     """
-    known = {**KNOWN[config.task], **{metric.name: metric for metric in own}}
+    known = {**KNOWN[config.kind], **{metric.name: metric for metric in own}}
     names = dict.fromkeys((config.metric, *config.watch))
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known)
-            raise KitError(f"expected the name of a {config.task} metric, got '{name}'; {hint}")
+            raise KitError(f"expected the name of a {config.kind} metric, got '{name}'; {hint}")
     return [known[name] for name in names]

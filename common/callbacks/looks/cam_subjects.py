@@ -57,6 +57,13 @@ def class_subjects(asked: Asked, chosen: int | None) -> list[Subject]:
     return [_of_classes(asked, said, shares), _of_classes(asked, truth, shares, wrong)]
 
 
+def value_subjects(asked: Asked, chosen: int | None) -> list[Subject]:
+    """Return what raises the number that is predicted; of several the first one."""
+    said, name = np.stack(asked.column(PREDICTION))[:, 0], asked.config.classes[0]
+    words = [f"raises {name} {value:.4g}" for value in said]
+    return [Subject(aim_at_class([0] * len(said)), words)]
+
+
 def mask_subjects(asked: Asked, chosen: int | None) -> list[Subject]:
     """Return the pixels found of the commonest class and, where wrong, the true ones."""
     tables = pixel_tables(np.stack(asked.column(PREDICTION)))
@@ -126,6 +133,7 @@ def _only(item: Mapping[str, Any], chosen: int | None) -> Mapping[str, Any]:
 
 SUBJECTS: dict[str, Callable[[Asked, int | None], list[Subject]]] = {
     "classification": class_subjects,
+    "regression": value_subjects,
     "segmentation": mask_subjects,
     "detection": box_subjects,
 }

@@ -25,7 +25,7 @@ HEIGHT = 150  # pixels of a duplicate
 
 def write_preview(file: Path, train: Any, valid: Any, config: Config) -> Path:
     """Write samples of two datasets with their labels, as the model gets them; return the file."""
-    view = VIEWS[config.task](config)
+    view = VIEWS[config.kind](config)
     sections = [
         _section("Training, as augmented", train, view),
         _section("Validation", valid, view),
