@@ -120,8 +120,8 @@ def _label(run: Run, test: pd.DataFrame, least: float, top: float, soft: bool) -
     config = run.config
     # Who has run out of time gives images the mean of others, which is no label.
     options = options_of([run.best()], None).model_copy(update={"time_limit": 0})
-    probs = predict_classes([run.best()], test, options, decide=False)
-    probs = probs[list(config.classes)].to_numpy()
+    said = predict_classes([run.best()], test, options, decide=False)
+    probs = said[list(config.classes)].to_numpy()
     rows = test.assign(**{IMAGE_ID: test[IMAGE_ID].astype(str)})
     readable = ~rows[IMAGE_ID].isin(last_outcome().broken_ids).to_numpy()
     rows, probs = rows[readable], probs[readable]

@@ -16,7 +16,7 @@ KNOWN = {
 
 
 def choose_metrics(config: Config, own: Iterable[Metric] = ()) -> list[Metric]:
-    """Return `metric` and then those of `watch`: a competition's own, or the usual ones of its kind.
+    """Return `metric` and then those of `watch`: a competition's own, or its kind's usual ones.
 
     Raises:
         KitError: a name that neither has.

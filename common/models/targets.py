@@ -19,6 +19,8 @@ class Grades(nn.Module):
     entropy and all that reads classes take grades as they are. At logits of 0 all grades are alike.
     """
 
+    prior: Tensor  # (K - 1,) of logits
+
     def __init__(self, num_grades: int) -> None:
         super().__init__()
         rest = [log(num_grades - 1 - k) for k in range(num_grades - 1)]

@@ -92,9 +92,7 @@ def kit(model: nn.Module, dataset: Images, options: PredictConfig) -> np.ndarray
     budget.start_model(0)
     total = np.zeros((count, 10), np.float32)
     device = torch.device("cpu")
-    for rows, values in predict(
-        model, loader, predicted, frame, passes, budget, outcome, device
-    ):
+    for rows, values in predict(model, loader, predicted, frame, passes, budget, outcome, device):
         total[rows] += values
     return total
 
