@@ -13,6 +13,7 @@ from common.figures.panels import INK, PALETTE, dress, plain
 MANY = 3000  # samples from which on a density says more than dots
 MOST = 4  # columns that are drawn
 BINS = 40
+OUTSIDE = 0.002  # share of the predictions at either end that do not widen the axes
 TRENDS = 10  # groups of as many samples whose mean prediction is drawn
 BLUE, ORANGE = PALETTE[0], PALETTE[1]
 
@@ -53,16 +54,17 @@ def spread_figure(target: np.ndarray, prediction: np.ndarray, names: Sequence[st
 
 
 def _against(plot: Axes, truth: np.ndarray, said: np.ndarray, name: str) -> None:
-    low, high = (float(end) for end in _ends(truth, said))
+    low, high = _ends(truth, said)
+    inside = said.clip(low, high)  # what is farther off lies on the edge
     if len(truth) > MANY:
         drawn = plot.hexbin(
-            truth, said, gridsize=45, cmap="Blues", norm=LogNorm(), mincnt=1,
+            truth, inside, gridsize=45, cmap="Blues", norm=LogNorm(), mincnt=1,
             extent=(low, high, low, high),
         )  # fmt: skip
         plot.figure.colorbar(drawn, ax=plot, shrink=0.8).set_label("samples")
     else:
         size = 26 if len(truth) < 200 else 9
-        plot.scatter(truth, said, s=size, color=BLUE, alpha=0.5, linewidths=0)
+        plot.scatter(truth, inside, s=size, color=BLUE, alpha=0.5, linewidths=0)
     plot.plot([low, high], [low, high], color=INK, linestyle="--", linewidth=1.2, label="perfect")
     groups = np.array_split(np.argsort(truth, kind="stable"), TRENDS)
     if len(truth) >= 5 * TRENDS and np.ptp(truth) > 0:
@@ -99,15 +101,9 @@ def _rows_of(columns: int, names: Sequence[str]) -> tuple[Figure, list[list[Axes
 
 
 def _ends(truth: np.ndarray, said: np.ndarray) -> tuple[float, float]:
-    """Return what both axes reach over; one prediction that is far off does not shrink the rest."""
-    low, high = truth.min(), truth.max()
-    if np.ptp(truth) == 0:
-        low, high = min(low, said.min()), max(high, said.max())
-    room = max(0.5 * (high - low), 1e-9)
-    low, high = (
-        max(min(low, said.min()), low - room),
-        min(max(high, said.max()), high + room),
-    )
+    """Return what both axes reach over: all of the truth, all but the farthest predictions."""
+    low, high = np.quantile(said, (OUTSIDE, 1 - OUTSIDE))
+    low, high = min(float(truth.min()), float(low)), max(float(truth.max()), float(high))
     edge = 0.04 * (high - low) or 1.0
     return low - edge, high + edge
 
@@ -116,7 +112,7 @@ def _fit_words(truth: np.ndarray, said: np.ndarray) -> str:
     rmse = float(np.sqrt(np.square(said - truth).mean()))
     spread = float(truth.std())
     beside = f" (always the mean: {spread:.3g})" if spread > 0 else ""
-    return f"off by {rmse:.3g} RMSE{beside}, {len(truth):,} samples"
+    return f"RMSE {rmse:.3g}{beside}, {len(truth):,} samples"
 
 
 def _spread_words(truth: np.ndarray, said: np.ndarray) -> str:

@@ -41,7 +41,9 @@ def world(tmp_path_factory) -> pd.DataFrame:
         Image.fromarray(pixels.repeat(3, 2)).save(path)
         grade = int((age - 200) // 25)
         rows.append({"image_id": path.name, "path": str(path), "age": age, "label": grade})
-    frame = pd.DataFrame(rows).assign(height=lambda f: 500 - f.age, place=["left", "right"] * 12)
+    frame = pd.DataFrame(rows).assign(
+        height=lambda f: 500 - f.age, place=["left", "left", "right"] * 8
+    )
     return frame.assign(fold=np.arange(24) % 2)
 
 

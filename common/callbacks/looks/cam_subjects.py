@@ -14,7 +14,7 @@ from common.figures.overlay import FOUND, TRUTH
 from common.keys import BOXES, IMAGE, LABELS, MASK, PREDICTION, SCORES, TARGET
 from common.metrics.box_pairs import NOBODY, pair_boxes
 from common.models.cam import Aim
-from common.models.cam_aims import aim_at_box, aim_at_class, aim_at_pixels
+from common.models.cam_aims import aim_at_box, aim_at_class, aim_at_pixels, aim_at_value
 
 
 class Subject(NamedTuple):
@@ -58,10 +58,10 @@ def class_subjects(asked: Asked, chosen: int | None) -> list[Subject]:
 
 
 def value_subjects(asked: Asked, chosen: int | None) -> list[Subject]:
-    """Return what raises the number that is predicted; of several the first one."""
-    said, name = np.stack(asked.column(PREDICTION))[:, 0], asked.config.classes[0]
-    words = [f"raises {name} {value:.4g}" for value in said]
-    return [Subject(aim_at_class([0] * len(said)), words)]
+    """Return what raises the number that is predicted, and what lowers it; of several the first."""
+    name, count = asked.config.classes[0], len(asked.rows)
+    words = {1: f"raises {name}", -1: f"lowers {name}"}
+    return [Subject(aim_at_value(sign), [said] * count) for sign, said in words.items()]
 
 
 def mask_subjects(asked: Asked, chosen: int | None) -> list[Subject]:

@@ -17,6 +17,8 @@ MOST = 3  # numbers of one sample that are written
 class ValueView(View):
     """The image; true and predicted numbers, and by how much the prediction is off."""
 
+    legend = "true → predicted; the error is predicted - true (of several columns its mean size)"
+
     def picture(self, sample: Mapping[str, Any], prediction: Any = None) -> np.ndarray:
         """Return the image."""
         return thumbnail(image_of(dict(sample)), SIDE)
