@@ -60,7 +60,9 @@ def value_strata(frame: pd.DataFrame, columns: Sequence[str], n_folds: int) -> p
     """
     ranks = check_values(frame, columns)[list(columns)].rank(pct=True).mean(axis=1)
     bins = max(min(BINS, len(frame) // n_folds), 1)
-    codes = pd.qcut(ranks.rank(method="average"), bins, labels=False, duplicates="drop")
+    codes = pd.qcut(ranks.rank(method="average"), bins, labels=False, duplicates="drop").fillna(
+        0
+    )  # all alike
     return codes.map(lambda code: f"bin {int(code) + 1} of {bins} of {' and '.join(columns)}")
 
 

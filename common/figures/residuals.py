@@ -13,7 +13,7 @@ from common.figures.panels import INK, PALETTE, dress, plain
 MANY = 3000  # samples from which on a density says more than dots
 MOST = 4  # columns that are drawn
 BINS = 40
-OUTSIDE = 0.002  # share of the predictions at either end that do not widen the axes
+OUTSIDE = 0.25  # of the truth's range, that farther predictions may widen the axes by
 TRENDS = 10  # groups of as many samples whose mean prediction is drawn
 BLUE, ORANGE = PALETTE[0], PALETTE[1]
 
@@ -101,9 +101,10 @@ def _rows_of(columns: int, names: Sequence[str]) -> tuple[Figure, list[list[Axes
 
 
 def _ends(truth: np.ndarray, said: np.ndarray) -> tuple[float, float]:
-    """Return what both axes reach over: all of the truth, all but the farthest predictions."""
-    low, high = np.quantile(said, (OUTSIDE, 1 - OUTSIDE))
-    low, high = min(float(truth.min()), float(low)), max(float(truth.max()), float(high))
+    """Return what both axes reach over: the truth and what is predicted near it."""
+    low, high = float(truth.min()), float(truth.max())
+    room = OUTSIDE * (high - low) or np.inf
+    low, high = min(low, max(said.min(), low - room)), max(high, min(said.max(), high + room))
     edge = 0.04 * (high - low) or 1.0
     return low - edge, high + edge
 
