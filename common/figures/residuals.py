@@ -42,9 +42,10 @@ def spread_figure(target: np.ndarray, prediction: np.ndarray, names: Sequence[st
     figure, plots = _rows_of(1, names)
     for place, (plot,) in enumerate(plots):
         truth, said = target[:, place], prediction[:, place]
-        edges = np.histogram_bin_edges(np.concatenate([truth, said]), BINS)
+        low, high = _ends(truth, said)
+        edges = np.linspace(low, high, BINS + 1)
         for label, values, colour in (("truth", truth, BLUE), ("prediction", said, ORANGE)):
-            shares = np.histogram(values, edges)[0] / len(values)
+            shares = np.histogram(values.clip(low, high), edges)[0] / len(values)
             plot.stairs(shares, edges, fill=True, color=colour, alpha=0.25)
             words = f"{label}: {values.mean():.4g} ± {values.std():.3g}"
             plot.stairs(shares, edges, color=colour, linewidth=1.5, label=words)
