@@ -65,6 +65,7 @@ def predict_classes(
         budget = Budget(options, len(frame), len(checkpoints), len(passes), outcome)
         total, done = np.empty((0, 0), np.float32), np.zeros(len(frame))
         usual: np.ndarray | float = 0.0
+        cuts = list[list[float]]()
         for number, checkpoint in enumerate(checkpoints):
             if not budget.allows(number):
                 break
@@ -78,32 +79,31 @@ def predict_classes(
                 raise KitError(
                     "expected checkpoints of the same classes and target; predict with each alone"
                 )
+            if decide and config.target == "ordinal":
+                cuts.append(grade_cuts(checkpoint, load_checkpoint(checkpoint)))
             decode = partial(predicted, multilabel=config.multilabel)
             loader = predict_loader(frame, config, num_workers)
             for rows, values in predict(model, loader, decode, frame, passes, budget, outcome):
                 total[rows] += values * np.float32(shares[number])
                 done[rows] += shares[number]
         _fill(total, done, usual)
-    cuts = _cuts(checkpoints, shares) if decide else []
-    total = cut_grades(total, cuts) if cuts else total
+    total = cut_grades(total, _mean_cuts(cuts, shares)) if cuts else total
     result = pd.DataFrame(total, columns=list(config.classes), copy=False)
     result.insert(0, IMAGE_ID, frame[IMAGE_ID].astype(str).to_numpy())
     return result
 
 
 def _usual(model: Any, config: Config) -> np.ndarray | float:
-    """Return what is predicted where no image was: all alike, or the mean of the training."""
+    """Return what is predicted where no image was: all alike, or the middle of the training."""
     if model.scale is None:
         return 1 / len(config.classes)
     return model.scale(torch.zeros(len(config.classes))).numpy()
 
 
-def _cuts(checkpoints: Sequence[Path], shares: np.ndarray) -> list[float]:
-    """Return the mean cut points of grades by the shares of the models, and say them."""
-    found = [grade_cuts(path, load_checkpoint(path)) for path in checkpoints]
-    if not found[0]:
-        return []
-    cuts = (shares @ np.array(found)).tolist()
+def _mean_cuts(found: Sequence[Sequence[float]], shares: np.ndarray) -> list[float]:
+    """Return the mean cut points of grades by the shares of their models, and say them."""
+    used = shares[: len(found)]
+    cuts = np.average(found, 0, used if used.any() else None).tolist()
     print(f"grades: cut at {', '.join(f'{cut:.3f}' for cut in cuts)} of the expected grade")
     return cuts
 

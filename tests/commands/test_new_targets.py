@@ -78,6 +78,13 @@ def test_grades_are_hinted_at_and_predicted_by_what_kit_oof_tunes(kit, greys, tm
     file = tmp_path / "competitions" / "greys" / "config.py"
     text = file.read_text().replace('# target="ordinal",', 'target="ordinal",')
     file.write_text(text.replace('metric="accuracy"', 'metric="quadratic_kappa"'))
+    file.write_text(
+        file.read_text().replace('target="ordinal"', 'multilabel=True, target="ordinal"')
+    )
+    code, said = kit("train", "greys", *QUICK)
+    assert code == 2
+    assert "config.py: expected target=classes with multilabel=true" in said
+    file.write_text(file.read_text().replace("multilabel=True, ", ""))
     succeed(kit, "train", "greys", "--fold", "all", *QUICK)
     assert "cut at 0.500, 1.500" in succeed(kit, "predict", "greys", "--run", "baseline")
     assert "cut points of the expected class" in succeed(kit, "oof", "greys")
