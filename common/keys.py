@@ -39,7 +39,7 @@ FOLD = "fold"  # which fold validates on this row
 # What an evaluation keeps of every sample.
 TARGET = "target"  # the truth, as the metrics take it
 PREDICTION = "prediction"  # (C,) float probabilities, or what the task predicts
-LOSS = "loss"  # float, weighted sum of the terms
+LOSS = "loss"  # float, weighted sum of the terms but auxiliary ones
 PROBABILITY = "prob_"  # column prefix in files, followed by the class
 
 

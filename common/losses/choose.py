@@ -110,7 +110,7 @@ def _auxiliary_terms(config: Config, weights: dict[str, float], model: Any) -> l
             else regression.auxiliary_classes
         )
         keys, name = (auxiliary_logits(column), auxiliary_target(column)), AUXILIARY + column
-        terms.append(LossTerm(*keys, function, weights[name], name))
+        terms.append(LossTerm(*keys, function, weights[name], name, auxiliary=True))
     return terms
 
 

@@ -95,7 +95,9 @@ def test_numbers_with_auxiliary_columns_train_resume_and_predict_in_their_units(
     score = np.sqrt(np.square(expected - known.loc[found.index, ["age", "height"]]).mean(None))
     best = straight.summary["metrics"]
     assert best["valid/rmse"] == pytest.approx(score, rel=1e-3)
-    assert np.isfinite(best["valid/loss_auxiliary_label"])
+    main, other = best["valid/loss_binary_cross_entropy"], best["valid/loss_auxiliary_label"]
+    assert best["valid/loss"] == pytest.approx(main + 0.3 * other)
+    assert oof.loss.mean() == pytest.approx(main)  # by which samples are ranked
 
 
 def test_grades_train_are_looked_at_and_predicted_by_the_cuts_of_kit_oof(config, world, tmp_path):
