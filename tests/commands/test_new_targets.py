@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from common.commands.scaffold.classification import find_layout
+
 QUICK = (
     *("model.name=test_resnet", "model.weights=none", "data.img_size=32", "data.n_folds=2"),
     *("data.num_workers=0", "train.epochs=1", "train.batch_size=4", "log.loggers=local"),
@@ -95,3 +97,17 @@ def test_grades_are_hinted_at_and_predicted_by_what_kit_oof_tunes(kit, greys, tm
     file.write_text(json.dumps(kept))
     assert "cut at -1.000, 5.000" in succeed(kit, "predict", "greys", "--run", "baseline")
     assert (pd.read_csv("submission.csv")["grade"] == 1).all()
+
+
+def test_whole_numbers_stay_classes_and_the_way_to_amounts_is_said(tmp_path):
+    table = pd.DataFrame({"Id": [f"g{n}" for n in range(30)], "flag": 1, "age": range(30)})
+    table.to_csv(tmp_path / "train.csv", index=False)
+    table[["Id", "age"]].to_csv(tmp_path / "sample_submission.csv", index=False)
+    layout = find_layout(tmp_path)
+    assert layout.label_column == "age"  # which the sample asks for
+    assert not layout.numbers
+    assert 'classes=("age",)' in layout.notes[-1]
+    table.assign(age=table.age / 4).to_csv(tmp_path / "train.csv", index=False)
+    assert find_layout(tmp_path).classes == ("age",)
+    table.assign(age=[0.5, 1.5] * 15).to_csv(tmp_path / "train.csv", index=False)
+    assert find_layout(tmp_path).classes == ("0.5", "1.5")  # too few to be a measure

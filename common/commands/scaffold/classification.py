@@ -122,6 +122,11 @@ def _recognised(layout: Layout) -> str:
     said = f"found {len(layout.classes)} classes: {names}"
     if layout.grades:
         said += '; if these are grades, set target="ordinal" in config.py'
+    if len(layout.classes) > GRADES.stop and all(name.isdecimal() for name in layout.classes):
+        said += (
+            f'; if these are amounts, set target="regression", classes=("{layout.label_column}",) '
+            "in config.py and read them by check_values of common/data/targets.py in data.py"
+        )
     return said
 
 
