@@ -95,7 +95,7 @@ def predict_classes(
 
 def _usual(model: Any, config: Config) -> np.ndarray | float:
     """Return what is predicted where no image was: all alike, or the middle of the training."""
-    if model.scale is None:
+    if config.kind != "regression":
         return 1 / len(config.classes)
     return model.scale(torch.zeros(len(config.classes))).numpy()
 
