@@ -13,8 +13,9 @@ from common.checkpoints import load_checkpoint
 from common.config import Config, PredictConfig
 from common.data.build import predict_loader
 from common.errors import KitError
-from common.grade_cuts import cut_grades, grade_cuts
 from common.inference.budget import Budget
+from common.inference.crops import read_for
+from common.inference.grade_cuts import cut_grades, grade_cuts
 from common.inference.outcome import predicting
 from common.inference.predict import (
     load_model,
@@ -82,7 +83,7 @@ def predict_classes(
             if decide and config.target == "ordinal":
                 cuts.append(grade_cuts(checkpoint, load_checkpoint(checkpoint)))
             decode = partial(predicted, multilabel=config.multilabel)
-            loader = predict_loader(frame, config, num_workers)
+            loader = predict_loader(frame, read_for(config, options), num_workers)
             for rows, values in predict(model, loader, decode, frame, passes, budget, outcome):
                 total[rows] += values * np.float32(shares[number])
                 done[rows] += shares[number]

@@ -5,7 +5,7 @@ from typing import Any
 
 from common.checkpoints import load_checkpoint, save_checkpoint
 from common.config import Config
-from common.grade_cuts import as_thresholds, grade_cuts
+from common.inference.decisions import PREDICT, decided
 
 NEEDED = ("config", "classes", "weights", "thresholds", "preprocessing", "scores", "epoch")
 
@@ -14,8 +14,8 @@ def write_light(checkpoint: Path, target: Path) -> None:
     """Copy what predicting needs, without the places of files that were only trained with."""
     content: dict[str, Any] = load_checkpoint(checkpoint)
     kept = {key: content[key] for key in NEEDED if key in content}
-    cuts = as_thresholds(grade_cuts(checkpoint, content))  # decisions.json stays behind
-    kept["thresholds"] = {**(kept.get("thresholds") or {}), **cuts}
+    if found := decided(checkpoint, content):  # lies beside the folds, which are not packed
+        kept[PREDICT] = found
     config = without_places(Config.model_validate(kept["config"]))
     save_checkpoint(target, {**kept, "config": config.model_dump(mode="json")})
 

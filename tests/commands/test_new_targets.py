@@ -92,8 +92,8 @@ def test_grades_are_hinted_at_and_predicted_by_what_kit_oof_tunes(kit, greys, tm
     assert "cut points of the expected class" in succeed(kit, "oof", "greys")
     file = tmp_path / "runs" / "greys" / "baseline" / "decisions.json"
     kept = json.loads(file.read_text())
-    (rule,) = kept["quadratic_kappa"].values()
-    rule.update(values=[-1.0, 5.0], nested=1.0)
+    assert len(kept["predict"]["grades"]) == 2
+    kept["predict"]["grades"] = [-1.0, 5.0]
     file.write_text(json.dumps(kept))
     assert "cut at -1.000, 5.000" in succeed(kit, "predict", "greys", "--run", "baseline")
     assert (pd.read_csv("submission.csv")["grade"] == 1).all()

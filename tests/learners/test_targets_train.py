@@ -10,10 +10,12 @@ from PIL import Image
 from torch.utils.data import default_collate
 
 from common.callbacks.mix import Mix
+from common.checkpoints import load_checkpoint
 from common.data.build import fold_loaders
 from common.environment import seed_everything
 from common.errors import KitError
 from common.inference.classification import predict_classes
+from common.inference.decisions import signature
 from common.keys import LABEL, LOGITS, VALUES, auxiliary_logits, auxiliary_target
 from common.learners.classification import make_learner
 from common.learners.recipe import train_run
@@ -119,8 +121,8 @@ def test_grades_train_are_looked_at_and_predicted_by_the_cuts_of_kit_oof(config,
     assert (halves.columns[1:] == list(config.classes)).all()
     assert (halves[list(config.classes)].to_numpy().argmax(1) == np.round(expected)).all()
     cuts = np.quantile(expected, (0.2, 0.5, 0.7)).tolist()
-    rule = {"values": cuts, "nested": 0.9, "naive": 0.9, "usual": 0.5}
-    kept = {"quadratic_kappa": {"cut points of the expected class": rule}}
+    models = {"fold0": signature(load_checkpoint(run.best()))}
+    kept = {"predict": {"grades": cuts}, "models": models}
     (tmp_path / "grades" / "decisions.json").write_text(json.dumps(kept))
     tuned = predict_classes([run.best()], held_out, num_workers=0)
     grades = np.searchsorted(cuts, expected + 1e-4)
