@@ -11,6 +11,7 @@ from common.blending import stacking
 from common.blending.boxes import equal_boxes, tuned_boxes
 from common.blending.members import Members
 from common.blending.weights import hill_climb, optimise
+from common.config import Config
 from common.inference.ways import combine, ranks_among, way_of
 from common.metrics.base import Metric
 from common.metrics.nested import by_other_folds, take
@@ -18,6 +19,7 @@ from common.metrics.nested import by_other_folds, take
 HOWS = ("mean", "rank", "geometric", "power", "hill", "optimise", "stack")
 TUNED = ("hill", "optimise", "stack")  # that find weights of their own
 LINEAR = ("mean", "hill", "optimise")  # that are weighted means
+VALUE_HOWS = LINEAR  # of numbers in units that are to stay
 BOX_HOWS = ("mean", "optimise")  # weighted boxes fusion, as it is or tuned
 POWERS = (0.25, 0.5, 2.0, 4.0)  # of which the best is taken
 
@@ -31,8 +33,13 @@ class Blend(NamedTuple):
     options: dict[str, Any]  # what else was tuned on all folds
 
 
+def hows_of(config: Config) -> tuple[str, ...]:
+    """Return the ways in which predictions of a kind can be blended."""
+    return {"detection": BOX_HOWS, "regression": VALUE_HOWS}.get(config.kind, HOWS)
+
+
 def make_blend(how: str, members: Members, metric: Metric, weights: np.ndarray) -> Blend:
-    """Return the out-of-fold predictions of one way of HOWS (of boxes: BOX_HOWS)."""
+    """Return the out-of-fold predictions of one way of `hows_of`."""
     if members.config.task == "detection":
         gain = partial(gain_of, metric)
         return Blend(

@@ -28,11 +28,12 @@ class Mean:
         self.total[rows] += values * np.float32(self.shares[number])
         self.done[rows] += self.shares[number]
 
-    def result(self) -> np.ndarray:
-        """Return `(N, C)` float32; of an image without any prediction, the mean of the others'."""
+    def result(self, usual: np.ndarray | float = 0.0) -> np.ndarray:
+        """Return `(N, C)` float32; of an image without any prediction, the mean of the others', or
+        what is `usual` where there are none."""
         short = (self.done > 0) & (self.done < WHOLE)
         self.total[short] /= self.done[short, None]
-        return fill(self.total, self.done == 0)
+        return fill(self.total, self.done == 0, usual)
 
 
 class Blended:
@@ -47,6 +48,8 @@ class Blended:
 
     def __init__(self, plan: Plan, outcome: Outcome) -> None:
         self.plan, self.outcome, self.member_of = plan, outcome, plan.member_of
+        of = np.array(self.member_of)
+        self.shares = plan.weights[of] / np.array(plan.folds)[of]  # of each checkpoint
         self.heads = Stack(plan) if plan.how == STACK else None
 
     def begin(self, rows: int, num_classes: int) -> None:
@@ -66,8 +69,9 @@ class Blended:
         self.said[rows] += ranks_among(values, self.plan.known[number]) if ranked else values
         self.seen[rows] += 1
 
-    def result(self) -> np.ndarray:
-        """Return `(N, C)` float32; of an image without any prediction, the mean of the others'."""
+    def result(self, usual: np.ndarray | float = 0.0) -> np.ndarray:
+        """Return `(N, C)` float32; of an image without any prediction, the mean of the others', or
+        what is `usual` where there are none."""
         self._close()
         there = self.done > 0
         self.total[there] = self.plan.way.finish(self.total[there] / self.done[there, None])
@@ -79,7 +83,7 @@ class Blended:
                 "their mean in place of the stack" if self.heads else "the blend of the others"
             )
             self.outcome.give_up(f"{short} images lack a member of the blend and get {instead}")
-        return fill(self.total.astype(np.float32), ~there)
+        return fill(self.total.astype(np.float32), ~there, usual)
 
     def _close(self) -> None:
         """Add the member whose checkpoints are through."""
@@ -140,9 +144,9 @@ def _probabilities(model: Mapping[str, Any], logits: np.ndarray) -> np.ndarray:
     return odds / odds.sum(1, keepdims=True)
 
 
-def fill(total: np.ndarray, none: np.ndarray) -> np.ndarray:
+def fill(total: np.ndarray, none: np.ndarray, usual: np.ndarray | float) -> np.ndarray:
     """Give rows without a prediction the mean of all others, in place; return the array."""
     if none.any():
-        others = total.mean(0, where=~none[:, None]) if (~none).any() else 1 / total.shape[1]
+        others = total.mean(0, where=~none[:, None]) if (~none).any() else usual
         total[none] = others
     return total

@@ -56,7 +56,9 @@ def technique_callbacks(config: Config) -> list[Any]:
         shape = hold(shape, train.swa_start, train.swa_lr)
     callbacks.append(Schedule(shape))
     if config.task == "classification" and (train.mixup or train.cutmix):
-        callbacks.append(Mix(train.mixup, train.cutmix, len(config.classes)))
+        callbacks.append(
+            Mix(train.mixup, train.cutmix, len(config.classes), config.model.auxiliary)
+        )
     if train.accumulate > 1:
         callbacks.append(Accumulate(train.accumulate))
     if train.amp != "none":
