@@ -144,6 +144,8 @@ class PredictConfig(Values):
     weights: tuple[Annotated[float, Field(ge=0)], ...] = ()  # of the checkpoints, in their order;
     # empty: all alike. Classes and masks only, for boxes are fused
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((1.0,), min_length=1)
+    amp: Literal["trained", "none", "bf16", "fp16"] = "trained"  # autocast; trained: on a GPU what
+    # train.amp says, on a CPU none, for it gains nothing there
     time_limit: float = Field(0, ge=0)  # hours from the start of the process; 0 = none
     fallback: tuple[Literal["tta", "models"], ...] = ("tta", "models")  # given up first to last,
     # for the images that remain, when the estimate exceeds the limit

@@ -17,6 +17,7 @@ from common.errors import KitError
 from common.inference import classification
 from common.inference.classification import predict_classes
 from common.inference.outcome import MAX_NAMED, last_outcome
+from common.inference.predict import load_model, precision
 from common.inference.views import VIEWS
 from common.keys import IMAGE, IMAGE_ID, INDEX, LOGITS
 from common.learners.classification import make_learner
@@ -127,6 +128,33 @@ def test_options_come_from_the_first_checkpoint_unless_given(colours, config, ch
     np.testing.assert_allclose(by_config, given, atol=1e-6)
     assert abs(by_config - plain).max() > 1e-4
     np.testing.assert_allclose(by_config.sum(1), 1, rtol=1e-5)
+
+
+def test_half_precision_is_the_trainings_on_a_gpu_and_none_on_a_cpu(config, checkpoints) -> None:
+    trained = config.model_copy(update={"train.amp": "fp16"})
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert precision(PredictConfig(), trained, gpu) == "fp16"
+    assert precision(PredictConfig(), config, gpu) == "none"
+    assert precision(PredictConfig(), trained, cpu) == "none"
+    assert precision(PredictConfig(amp="none"), trained, gpu) == "none"
+    content = torch.load(checkpoints[0], weights_only=True)
+    save_checkpoint(checkpoints[0], {**content, "config": trained.model_dump(mode="json")})
+    whole, batch = torch.float32, {IMAGE: torch.zeros((2, 3, 32, 32), dtype=torch.uint8)}
+    for amp, dtype in (("trained", whole), ("none", whole), ("bf16", torch.bfloat16)):
+        model, _ = load_model(checkpoints[0], make_classifier, PredictConfig(amp=amp))
+        assert model.eval()(batch)[LOGITS].dtype == dtype
+        assert {parameter.dtype for parameter in model.parameters()} == {whole}
+
+
+def test_half_precision_says_nearly_the_same(colours, checkpoints) -> None:
+    whole, same, half = (
+        values_of(predict_classes(checkpoints, colours, PredictConfig(amp=amp)))
+        for amp in ("none", "trained", "bf16")
+    )
+    np.testing.assert_array_equal(same, whole)
+    assert half.dtype == np.float32
+    assert 0 < abs(half - whole).max() < 0.03
+    np.testing.assert_allclose(half.sum(1), 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
