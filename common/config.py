@@ -69,6 +69,8 @@ class ModelConfig(Values):
     checkpoint_gradients: bool = False  # compute activations twice to keep fewer: less memory,
     # more time; running statistics of batch norms move twice a step
     channels_last: bool = False  # memory format; pays for convolutions on GPU and CPU
+    compile: bool = False  # torch.compile in training: up to minutes before the first steps of a
+    # session, then faster ones; not bit-identical to a training without
 
 
 class TrainConfig(Values):
