@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from common import cli_kernels, cli_oof, cli_runs
+from common import cli_kernels, cli_oof, cli_runs, cli_tune
 from common.cli_options import (
     DataDir,
     Experiment,
@@ -136,6 +136,7 @@ def predict(
     predict_test(competition, overrides or [], run or [], out, data, runs)
 
 
+cli_tune.add_commands(app)
 cli_oof.add_commands(app)
 cli_runs.add_commands(app)
 cli_kernels.add_commands(app)

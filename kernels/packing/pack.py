@@ -8,7 +8,7 @@ from typing import Any
 from common.commands.chosen import choose_runs
 from common.commands.train import chosen_folds
 from common.competition import Competition
-from common.config import Config, parse_overrides
+from common.config import Config, expand_files, parse_overrides
 from common.environment import git_state, runs_dir
 from common.errors import KitError
 from common.runs import write_json
@@ -77,7 +77,7 @@ def pack_training(
     root, competition = runs_dir(given_runs), Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
     chosen_folds(fold, config)  # or say which there are, before a session is spent
-    limited = [word for word in overrides if not word.startswith("train.time_limit=")]
+    limited = [word for word in expand_files(overrides) if not word.startswith("train.time_limit=")]
     limit = config.train.time_limit or SESSION_HOURS
     facts = {
         "runs": [f"{name}/{experiment}/fold{fold}"],

@@ -8,8 +8,8 @@ import os
 os.environ.update(NO_ALBUMENTATIONS_UPDATE="1")
 import time
 import warnings
+from functools import partial
 
-import numpy as np
 import timm
 import torch
 from table import paired, tell
@@ -91,9 +91,9 @@ def channels_last() -> None:
         last = Classifier(timm.create_model(name, num_classes=10), data).eval()
         last.to(memory_format=torch.channels_last).channels_last = True
         batch = {IMAGE: torch.randint(0, 256, (8, 3, 224, 224), dtype=torch.uint8)}
-        one = Pass(VIEWS["e"])
+        runs = [partial(look, model, batch, Pass(VIEWS["e"])) for model in (last, plain)]
         with torch.inference_mode():
-            _, _, ratio = paired(lambda b=batch: look(last, b, one), lambda b=batch: look(plain, b, one), 5)
+            _, _, ratio = paired(*runs, 5)
         tell(f"inference, {name}, model.channels_last=true", "false", ratio, 0.85)
 
 
@@ -104,7 +104,6 @@ def wall() -> float:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    np.random.default_rng(0)
     torch.set_num_threads(1)
     normalise()
     hand_over()

@@ -89,8 +89,7 @@ def pictures(logger: WandbLogger, folder: Path) -> None:
     images = [np.ascontiguousarray(photo[n : n + 256, 4 * n : 4 * n + 256]) for n in range(64)]
 
     def ours() -> None:
-        for number, image in enumerate(images):
-            logger.image(f"picture{number}", image, **MOMENT)
+        logger.table("pictures", [{"picture": image} for image in images], **MOMENT)
 
     def theirs() -> None:
         logger._run.log({f"own{n}": wandb.Image(image) for n, image in enumerate(images)})

@@ -84,7 +84,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
     lines = [
         "# What is measured, against its goal",
         "",
-        f"{os.cpu_count()}-core {machine} CPU, 1 thread; {' to '.join(dict.fromkeys((dates[0], dates[-1])))}."
+        f"{os.cpu_count()}-core {machine} CPU, 1 thread; {', '.join(dates)}."
         " Ratios of processor time, taken in turns in one process; below 1 is quicker.",
         "",
         *("| " + " | ".join(words) + " |" for words in (HEAD, ("---",) * len(HEAD))),
