@@ -1,15 +1,18 @@
 """kit train."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.commands.free_folds import free_folds
 from common.competition import Competition
 from common.config import Config, parse_overrides
-from common.environment import data_dir, runs_dir
+from common.data.pseudo_file import check_test
+from common.environment import data_dir, redact, runs_dir
 from common.errors import KitError
 from common.run_inputs import fetch_run
-from common.run_lock import lock_run, unlock_run
+from common.run_lock import unlock_run
 from common.runs import Run
 
 
@@ -23,23 +26,48 @@ def train_folds(
     given_data: Path | None,
     given_runs: Path | None,
 ) -> None:
-    """Train one fold or all; with `resume`, finished folds are passed over."""
+    """Train one fold or all; with `resume`, finished folds are passed over.
+
+    Of several folds, those that another process is at, or finishes meanwhile, are left to it.
+    """
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
     place = data_dir(name, given_data)
-    for number in chosen_folds(fold, config):
-        folder = runs_dir(given_runs) / name / (stored_as or experiment) / f"fold{number}"
-        run = Run(folder)
-        lock_run(folder)
+    _check_looks(competition, config)
+    tell_test_set(competition, config, place)
+    root = runs_dir(given_runs) / name / (stored_as or experiment)
+    numbers = chosen_folds(fold, config)
+    for run in free_folds([root / f"fold{number}" for number in numbers], resume):
         if resume:
             fetch_run(run)
         if resume and run.status == "finished" and not _more_epochs(run, config):
-            print(f"{folder}: finished already, nothing to do")
-            unlock_run(folder)
+            print(f"{run.folder}: finished already, nothing to do")
+            unlock_run(run.folder)
             continue
-        run = Run.create(folder, config, resume)
+        run = Run.create(run.folder, config, resume)
         if _train_one(competition, config, place, run, resume and run.can_resume) == "interrupted":
             return  # the session is over, for the other folds too
+
+
+def _check_looks(competition: Competition, config: Config) -> None:
+    from common.learners.early import check_ranking
+
+    module = competition.module("train")
+    made_by = getattr(getattr(module, "make_learner", None), "__module__", "")
+    if made_by == f"common.learners.{config.task}" and not hasattr(module, "LossTerm"):
+        check_ranking(config)  # terms of one's own are known once there is a learner
+
+
+def tell_test_set(competition: Competition, config: Config, place: Path) -> None:
+    """Warn of test images without a pseudo-label because they are new since those were made.
+
+    Raises:
+        KitError: a pseudo-label's image is none of the test images any more.
+    """
+    if config.data.pseudo:
+        test = competition.module("data").read_test(place)
+        if told := check_test(Path(config.data.pseudo), test, config):
+            warnings.warn(told, stacklevel=2)
 
 
 def _train_one(
@@ -63,7 +91,7 @@ def _train_one(
 
 
 def _resume_arguments() -> list[str]:
-    given = [argument for argument in sys.argv[1:] if argument != "--resume"]
+    given = [redact(argument) for argument in sys.argv[1:] if argument != "--resume"]
     return given if given[:1] == ["sweep"] else [*given, "--resume"]
 
 

@@ -13,6 +13,7 @@ from common.config import PredictConfig
 from common.data.build import predict_loader
 from common.errors import KitError, cannot_write
 from common.inference.budget import Budget
+from common.inference.crops import read_for
 from common.inference.outcome import Outcome, predicting
 from common.inference.predict import (
     load_model,
@@ -54,7 +55,7 @@ def predict_classes(
             if not total.size:
                 total = np.zeros((len(frame), len(one.classes)), np.float32)
             for rows, values in one.batches:
-                total[rows] += values * one.share
+                total[rows] += values * np.float32(one.share)
                 done[rows] += one.share
         _fill(total, done)
     result = pd.DataFrame(total, columns=one.classes, copy=False)
@@ -79,7 +80,7 @@ def stream_classes(
         out: the file; what was there is replaced in the end, at once.
         checkpoints, frame, options, num_workers: see `predict_classes`.
     """
-    ids, parts, shares = frame[IMAGE_ID].astype(str).tolist(), list[Path](), list[np.float32]()
+    ids, parts, shares = frame[IMAGE_ID].astype(str).tolist(), list[Path](), list[float]()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with predicting(frame) as outcome, TemporaryDirectory(dir=out.parent) as folder:
@@ -99,7 +100,7 @@ class OneModel(NamedTuple):
     """A checkpoint's predictions to come: rows of the frame, and `(n, C)` probabilities of them."""
 
     classes: list[str]
-    share: np.float32  # in the mean over all checkpoints
+    share: float  # in the mean over all checkpoints
     batch_size: int
     batches: Iterator[tuple[np.ndarray, np.ndarray]]
 
@@ -126,9 +127,9 @@ def _each(
         if list(config.classes) != classes:
             raise KitError("expected checkpoints of the same classes; predict with each alone")
         decode = partial(probabilities, multilabel=config.multilabel)
-        loader = predict_loader(frame, config, num_workers)
+        loader = predict_loader(frame, read_for(config, options), num_workers)
         batches = predict(model, loader, decode, frame, passes, budget, outcome)
-        yield OneModel(classes, np.float32(shares[number]), config.train.batch_size, batches)
+        yield OneModel(classes, float(shares[number]), config.train.batch_size, batches)
 
 
 def _fill(total: np.ndarray, done: np.ndarray) -> None:

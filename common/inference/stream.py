@@ -83,7 +83,7 @@ class Fallback:
         return (self.total / self.count if self.count else alike).astype(np.float32)
 
 
-def merge(parts: Sequence[Path], shares: Sequence[np.float32], out: Path) -> Path:
+def merge(parts: Sequence[Path], shares: Sequence[float], out: Path) -> Path:
     """Write the mean of several files of `RowGroups`, group by group; see `predict_classes`.
 
     Args:
@@ -117,7 +117,7 @@ def read_groups(path: Path) -> Iterator[pd.DataFrame]:
 
 
 def _mean(
-    files: Sequence[pq.ParquetFile], shares: Sequence[np.float32], number: int
+    files: Sequence[pq.ParquetFile], shares: Sequence[float], number: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return `(n, C)` means of a row group over the files, and which rows have one, `(n,)`."""
     total, done = np.zeros((0, 0), np.float32), np.zeros(0)
@@ -127,7 +127,7 @@ def _mean(
         if not len(done):
             total, done = np.zeros_like(values), np.zeros(len(values))
         there = values[:, 0] != ABSENT
-        total[there] += values[there] * share
+        total[there] += values[there] * np.float32(share)
         done[there] += share
     short = (done > 0) & (done < WHOLE)
     total[short] /= done[short, None]

@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 PREDICT, TRAIN = "predict", "train"
 ENTRIES = {
     PREDICT: ("common.kaggle.machine", "common.kaggle.inputs", "common.inference.outcome"),
-    TRAIN: ("common.kaggle.machine", "common.kaggle.inputs", "common.commands.train"),
+    TRAIN: (
+        *("common.kaggle.machine", "common.kaggle.inputs"),
+        *("common.commands.train", "common.data.pseudo_move"),
+    ),
 }
 PARTS = {PREDICT: ("predict", "data"), TRAIN: ("config", "data", "train")}
 

@@ -59,15 +59,21 @@ def main() -> None:
     )
     print(f"data: {place}", flush=True)
     os.chdir(working_dir())
+    runs, overrides = Path("runs"), list(PACKED["overrides"])
+    if labels := PACKED["datasets"].get("pseudo"):
+        from common.data.pseudo_move import FILE, arrive
+
+        found = find_dataset(labels, has_file(FILE))
+        overrides.append(f"data.pseudo={arrive(found, data.read_test(place), runs / name)}")
     train_folds(
         name,
-        PACKED["overrides"],
+        overrides,
         PACKED["experiment"],
         PACKED["fold"],
         resume=True,  # where an earlier output is attached; else it begins
         stored_as="",
         given_data=place,
-        given_runs=Path("runs"),
+        given_runs=runs,
     )
     write_account(working_dir(), BEGUN)
 

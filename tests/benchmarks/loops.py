@@ -112,14 +112,9 @@ def steps(rounds: int = 9, count: int = 200) -> None:
     def ratio(name: str, other: str) -> float:
         return statistics.median(a / b for a, b in zip(times[name], times[other], strict=True))
 
-    def added(name: str) -> float:
-        pairs = zip(times[name], times["bare"], strict=True)
-        return statistics.median(mine - base for mine, base in pairs) * 1e6
-
     against = "fastai's defaults (bar, Adam, one cycle)"
     tell("a step, tiny network, no loggers", against, ratio("kit", "fastai"), 1.15)
     tell("a step, tiny network, all loggers", against, ratio("kit, all loggers", "fastai"), 1.15)
-    tell("what a step adds, no loggers", "bare PyTorch loop", added("kit"), 300, unit="us")
     script = "timm's script: meters, schedule, clipping, EMA (more than the kit's defaults do)"
     tell("a step, tiny network, no loggers", script, ratio("kit", "timm"), 1.15)
 

@@ -121,14 +121,14 @@ def test_what_a_model_lacks_is_the_mean_of_the_others_and_a_nan_is_seen(tmp_path
         groups = RowGroups(tmp_path / str(number), ids, ["x", "y"])
         groups.put(rows, (number + 1) * values[rows])
         groups.close()
-    half = [np.float32(0.5)] * 2
+    half = [0.5, 0.5]
     found = next(read_groups(merge([tmp_path / "0", tmp_path / "1"], half, tmp_path / "out")))
     expected = values * np.array([1.5, 1, 1.5, 1], np.float32)[:, None]
     np.testing.assert_allclose(found[["x", "y"]], expected)
     groups = RowGroups(tmp_path / "nan", ids, ["x", "y"])
     groups.put(np.arange(4), np.full((4, 2), np.nan, np.float32))
     groups.close()
-    found = next(read_groups(merge([tmp_path / "nan"], [np.float32(1)], tmp_path / "out")))
+    found = next(read_groups(merge([tmp_path / "nan"], [1.0], tmp_path / "out")))
     assert found[["x", "y"]].isna().all(axis=None)
 
 
