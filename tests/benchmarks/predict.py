@@ -172,12 +172,11 @@ def jpeg_views() -> None:
 
     from loader import write_photos
 
-    body = timm.create_model("test_resnet", num_classes=10)
-    model = Classifier(body, {"mean": (0.5,) * 3, "std": (0.2,) * 3}).eval()
+    model = Tiny(224).eval()
     with TemporaryDirectory() as folder:
         paths = write_photos(Path(folder))
         frame = pd.DataFrame({"image_id": [p.name for p in paths], "path": list(map(str, paths))})
-        dataset = ImageDataset(frame, valid_transforms(64), min_side=64, target=None)
+        dataset = ImageDataset(frame, valid_transforms(224), min_side=224, target=None)
         one, four = (
             partial(kit, model, dataset, PredictConfig(tta=t)) for t in ("none", "mirrors")
         )
