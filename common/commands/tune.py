@@ -143,11 +143,14 @@ class Tuning:
     def _try_workers(self, choice: Choice, row: Row, first: bool) -> None:
         seconds = min(self.left / 6, READING)
         try:
-            row.images = self.best.read(choice.value, seconds)
             if first:
-                row.ratio, row.verdict = 1.0, "reading included, as it is"
+                row.images, row.ratio = self.best.read(choice.value, seconds), 1.0
+                row.verdict = "reading included, as it is"
                 return
-            usual = self.best.read(self.config.data.num_workers, seconds)  # next to it in time
+            kept = self.config.data.num_workers
+            before = self.best.read(kept, seconds / 2)
+            row.images = self.best.read(choice.value, seconds)
+            usual = max(before, self.best.read(kept, seconds / 2))  # a doubt speaks for what is
         except Exception as error:
             row.verdict = _why(error)
             return

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from common.keys import IMAGE_ID
 
-ROWS, BYTES = 2**14, 2**24  # of a row group, whichever is less
+ROWS, BYTES = 2**14, 2**23  # of a row group, whichever is less
 ABSENT = -np.inf  # no probability, and no NaN, which a network may predict and has to be seen
 WHOLE = 1 - 1e-9  # a sum of shares from which on all are in it
 
@@ -40,7 +40,9 @@ class RowGroups:
         self.kept = np.full((2 * self.size, len(self.classes)), ABSENT, np.float32)
         types = [(IMAGE_ID, pa.string()), *((name, pa.float32()) for name in self.classes)]
         self.schema = pa.schema(types)
-        self.writer = pq.ParquetWriter(path, self.schema, use_dictionary=False)
+        self.writer = pq.ParquetWriter(
+            path, self.schema, use_dictionary=False, write_statistics=False
+        )
 
     def put(self, rows: np.ndarray, values: np.ndarray) -> None:
         """Take the predictions of some rows; write what no later batch can change."""
@@ -96,7 +98,9 @@ def merge(parts: Sequence[Path], shares: Sequence[float], out: Path) -> Path:
         values, there = _mean(files, shares, number)
         fallback.add(values[there])
     try:
-        with pq.ParquetWriter(partial, files[0].schema_arrow, use_dictionary=False) as writer:
+        with pq.ParquetWriter(
+            partial, files[0].schema_arrow, use_dictionary=False, write_statistics=False
+        ) as writer:
             for number in range(files[0].num_row_groups):
                 values, there = _mean(files, shares, number)
                 values[~there] = fallback.mean

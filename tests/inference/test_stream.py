@@ -109,7 +109,7 @@ def test_memory_stays_flat_at_200_000_images(world, tmp_path) -> None:
     out = stream_classes(paths, frame, tmp_path / "probs.parquet", PredictConfig())
     assert pq.ParquetFile(out).metadata.num_rows == 200_000
     assert len(seen) == 2 * 2 * 100
-    assert max(seen) - before < 60 * MB  # ids, and twice a row group
+    assert max(seen) - before < 80 * MB  # ids, and twice a row group
     assert max(seen) - seen[40] < 40 * MB  # what comes later adds nothing
 
 
