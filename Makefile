@@ -35,8 +35,13 @@ lint: .venv/.ready
 	$(VENV)/lint-imports
 	$(VENV)/mypy
 
+# Takes an hour or so; `BENCH="tests/benchmarks/rle.py ..."` names a few. The table comes last.
+BENCH ?= $(filter-out %/table.py,$(wildcard tests/benchmarks/*.py))
+
+bench: export KIT_BENCH := $(shell mktemp -u)
 bench: .venv/.ready
-	@for file in tests/benchmarks/*.py; do echo "== $$file"; $(VENV)/python $$file || exit 1; done
+	@for file in $(BENCH); do echo "== $$file"; $(VENV)/python $$file || exit 1; done
+	@$(VENV)/python tests/benchmarks/table.py $$KIT_BENCH
 
 .venv/.ready: pyproject.toml requirements.txt constraints.txt
 	$(PYTHON) -m venv .venv

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from common import cli_kernels, cli_oof, cli_runs
+from common import cli_kernels, cli_oof, cli_runs, cli_tune
 from common.cli_options import (
     DataDir,
     Experiment,
@@ -29,6 +29,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # importing rich takes longer than all else that help needs
+    context_settings={"max_content_width": 110},
 )
 
 
@@ -149,6 +151,7 @@ def predict(
     predict_test(competition, overrides or [], run or [], out, data, runs)
 
 
+cli_tune.add_commands(app)
 cli_oof.add_commands(app)
 cli_runs.add_commands(app)
 cli_kernels.add_commands(app)

@@ -14,7 +14,8 @@ RunsDir = Annotated[
 ]
 Experiment = Annotated[str, typer.Option("--experiment", "-e", help="name in EXPERIMENTS")]
 Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="such as train.epochs=8")
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE...|@FILE", help="such as train.epochs=8, or a file of them"),
 ]
 PredictOverrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="such as predict.tta=d4")

@@ -18,6 +18,7 @@ from common.errors import KitError, did_you_mean
 from common.keys import LABEL
 
 V = TypeVar("V", bound="Values")
+OVERRIDES = "overrides"  # key of a file that says more than them
 
 
 class Values(BaseModel):
@@ -81,6 +82,8 @@ class ModelConfig(Values):
     checkpoint_gradients: bool = False  # compute activations twice to keep fewer: less memory,
     # more time; running statistics of batch norms move twice a step
     channels_last: bool = False  # memory format; pays for convolutions on GPU and CPU
+    compile: bool = False  # torch.compile in training: up to minutes before the first steps of a
+    # session, then faster ones; not bit-identical to a training without
 
 
 class TrainConfig(Values):
@@ -183,6 +186,8 @@ class PredictConfig(Values):
     confidence: float | None = Field(None, ge=0, le=1)  # from which on a box is kept; None: what
     # the trainings found
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((1.0,), min_length=1)
+    amp: Literal["trained", "none", "bf16", "fp16"] = "trained"  # autocast; trained: on a GPU what
+    # train.amp says, on a CPU none, for it gains nothing there
     masks: MaskConfig = MaskConfig()  # of segmentation
     time_limit: float = Field(0, ge=0)  # hours from the start of the process; 0 = none
     fallback: tuple[Literal["tta", "models"], ...] = ("tta", "models")  # given up first to last,
@@ -264,9 +269,21 @@ class Config(Values):
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     """Turn `key.sub=value` words of the command line into an update for `model_copy`.
 
-    Values are read as JSON where they are (numbers, true, null, lists), else as text.
+    Values are read as JSON where they are (numbers, true, null, lists), else as text. Of a word
+    given twice the last one counts; `@FILE` stands for the words of a file.
     """
-    return dict(_parse(word) for word in arguments)
+    return dict(_parse(word) for word in expand_files(arguments))
+
+
+def expand_files(arguments: Sequence[str]) -> list[str]:
+    """Return the words with those of a file in place of each `@FILE`, as `kit tune` writes it.
+
+    The file is a JSON object of dotted keys and values, alone or under OVERRIDES.
+    """
+    found: list[str] = []
+    for word in arguments:
+        found += _words_of(Path(word[1:])) if word.startswith("@") else [word]
+    return found
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -276,6 +293,18 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _words_of(file: Path) -> list[str]:
+    wanted = f"expected a JSON object of config keys and values in '{file}'"
+    try:
+        content = json.loads(file.read_text())
+        values = content.get(OVERRIDES, content)
+        return [f"{key}={json.dumps(value)}" for key, value in flatten(values)]
+    except OSError as error:
+        raise KitError(f"{wanted}, got: {error.strerror}; kit tune writes one") from None
+    except (ValueError, AttributeError) as error:
+        raise KitError(f"{wanted}, got: {error}; mend or remake it") from None
 
 
 def _parse(word: str) -> tuple[str, Any]:

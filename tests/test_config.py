@@ -65,3 +65,18 @@ def test_json_gives_the_same_config_back(config, tmp_path):
     changed = override(config, "train.mixup=0.4", "model.arguments.x=1")
     (tmp_path / "config.json").write_text(changed.model_dump_json())
     assert Config.read(tmp_path / "config.json") == changed
+
+
+def test_a_file_stands_for_its_words_and_later_words_win(config, tmp_path):
+    file = tmp_path / "some.json"
+    file.write_text('{"overrides": {"train.lr": 0.5, "model.channels_last": true}, "on": "cpu"}')
+    found = override(config, f"@{file}", "train.lr=0.25")
+    assert (found.train.lr, found.model.channels_last) == (0.25, True)
+    file.write_text('{"train": {"lr": 0.125}, "log.looks": "none"}')
+    assert override(config, "train.lr=1", f"@{file}").train.lr == 0.125
+    for content, telling in (("[1]", "a JSON object"), ("{", "a JSON object")):
+        file.write_text(content)
+        with pytest.raises(KitError, match=telling):
+            override(config, f"@{file}")
+    with pytest.raises(KitError, match="No such file"):
+        override(config, "@nowhere.json")

@@ -12,8 +12,9 @@ from common.errors import KitError
 class HalfPrecision(MixedPrecision):
     """fastai's mixed precision, which is tied to CUDA, for any device; keeps outputs in dicts.
 
-    With fp16, `loss_scale` is that of the last step and `skipped_steps` counts the steps of the fit
-    that were left out because a gradient overflowed.
+    With fp16, `loss_scale` is that of the last step, a scalar on the device, and `skipped_steps`
+    counts the steps of the fit that were left out because a gradient overflowed. To know that, a
+    step reads one number from the device, as torch's own scaler does; bf16 reads none.
 
     Raises:
         KitError: fp16 without dynamic loss scaling, whose small gradients would become zero.
@@ -34,21 +35,23 @@ class HalfPrecision(MixedPrecision):
                 "would become zero; enable it, or set train.amp to 'bf16' or 'none'"
             )
         self.learn.scaler = scaler
-        self.loss_scale, self.skipped_steps = 1.0, 0
+        self.one = torch.ones((), device=next(self.learn.model.parameters()).device)
+        self.loss_scale, self.skipped_steps = self.one, 0
 
     def saved_state(self) -> dict[str, Any]:
         """Return what is counted; the scaler itself is the learner's."""
-        return {"loss_scale": self.loss_scale, "skipped_steps": self.skipped_steps}
+        return {"loss_scale": float(self.loss_scale), "skipped_steps": self.skipped_steps}
 
     def restore_state(self, state: dict[str, Any]) -> None:
         """Go on counting."""
-        self.loss_scale, self.skipped_steps = state["loss_scale"], state["skipped_steps"]
+        self.loss_scale = self.one * state["loss_scale"]
+        self.skipped_steps = state["skipped_steps"]
 
     def before_step(self) -> None:
         """Unscale the gradients; leave the step out if one of them is not finite."""
         self.skipped = True
         self.scaler.step(self)  # calls our own step, which says that nothing overflowed
-        self.loss_scale = self.scaler.get_scale()
+        self.loss_scale = self.scaler.scale(self.one)  # get_scale() would wait for the device
         if self.skipped:
             self.skipped_steps += 1
             raise CancelStepException()

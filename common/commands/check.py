@@ -44,7 +44,7 @@ def check_data(
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
     place, run = data_dir(name, given), Run(runs_dir(given_runs) / name / "check" / "fold0")
-    with _unchanged(run.folds_file):
+    with unchanged(run.folds_file):
         audit = _audit(competition, config, place, run)
         files = _write_duplicates(audit, config, run.folder.parent)
         if model or deep:
@@ -132,7 +132,7 @@ def _check_model(
 
 
 @contextmanager
-def _unchanged(folds_file: Path) -> Iterator[None]:
+def unchanged(folds_file: Path) -> Iterator[None]:
     """Leave no folds behind that were not there: what is found may change how they are made."""
     there = folds_file.exists()
     try:

@@ -109,8 +109,13 @@ def make_loader(
     )
 
 
-def with_batch_size(loader: DataLoader, batch_size: int) -> DataLoader:
+def with_batch_size(
+    loader: DataLoader, batch_size: int, num_workers: int | None = None
+) -> DataLoader:
     """Return a loader of the same samples in the same order, in batches of another size.
+
+    Args:
+        num_workers: None: as many as it has.
 
     Raises:
         KitError: `make_loader` did not make it.
@@ -123,7 +128,7 @@ def with_batch_size(loader: DataLoader, batch_size: int) -> DataLoader:
         batch_size,
         shuffle=sampler.shuffle,
         seed=sampler.seed,
-        num_workers=loader.num_workers,
+        num_workers=loader.num_workers if num_workers is None else num_workers,
         drop_last=loader.drop_last,
         pin_memory=loader.pin_memory,
         weights=sampler.weights,

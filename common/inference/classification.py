@@ -1,35 +1,22 @@
 """Predicting classes with one or more trained runs."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 from common.checkpoints import load_checkpoint
-from common.config import Config, PredictConfig
-from common.data.build import predict_loader
+from common.config import PredictConfig
 from common.errors import KitError
-from common.inference.budget import Budget
-from common.inference.crops import read_for
+from common.inference.each_model import OneModel, each_model
 from common.inference.grade_cuts import cut_grades, grade_cuts
 from common.inference.outcome import Outcome, predicting
 from common.inference.plan import read_plan
-from common.inference.predict import (
-    load_model,
-    options_of,
-    predict,
-    refuse_nothing,
-    shares_of,
-)
+from common.inference.predict import options_of, refuse_nothing, shares_of
 from common.inference.sums import Blended, Mean
-from common.inference.views import passes_of
 from common.keys import IMAGE_ID
-from common.learners.classification import predicted
-from common.models.classifier import make_classifier
 
 
 def predict_classes(
@@ -61,34 +48,22 @@ def predict_classes(
     """
     refuse_nothing(checkpoints, frame)
     options = options_of(checkpoints, options)
-    passes, kind = passes_of(options), None
+    usual: np.ndarray | float = 0.0
+    classes, cuts = list[str](), list[list[float]]()
     with predicting(frame) as outcome:
         sums = _sums(options, checkpoints, outcome)
-        budget = Budget(options, len(frame), len(checkpoints), len(passes), outcome)
-        usual: np.ndarray | float = 0.0
-        cuts = list[list[float]]()
-        for number, checkpoint in enumerate(checkpoints):
-            if not budget.allows(number):
-                break
-            model, config = load_model(checkpoint, make_classifier)
-            budget.start_model(number)
-            same = (config.classes, config.target)
-            if kind is None:
-                kind, usual = same, _usual(model, config)
-                sums.begin(len(frame), len(config.classes))
-            if same != kind:
-                raise KitError(
-                    "expected checkpoints of the same classes and target; predict with each alone"
-                )
-            if decide and config.target == "ordinal":
-                cuts.append(grade_cuts(checkpoint, load_checkpoint(checkpoint)))
-            decode = partial(predicted, multilabel=config.multilabel)
-            loader = predict_loader(frame, read_for(config, options), num_workers)
-            for rows, values in predict(model, loader, decode, frame, passes, budget, outcome):
+        models = each_model(checkpoints, frame, options, num_workers, outcome)
+        for number, one in enumerate(models):
+            if not number:
+                classes, usual = list(one.config.classes), _usual(one)
+                sums.begin(len(frame), len(classes))
+            if decide and one.config.target == "ordinal":
+                cuts.append(grade_cuts(one.checkpoint, load_checkpoint(one.checkpoint)))
+            for rows, values in one.batches:
                 sums.add(number, rows, values)
         total = sums.result(usual)
     total = cut_grades(total, _mean_cuts(cuts, sums.shares)) if cuts else total
-    result = pd.DataFrame(total, columns=list(config.classes), copy=False)
+    result = pd.DataFrame(total, columns=classes, copy=False)
     result.insert(0, IMAGE_ID, frame[IMAGE_ID].astype(str).to_numpy())
     return result
 
@@ -101,11 +76,12 @@ def _sums(options: PredictConfig, checkpoints: Sequence[Path], outcome: Outcome)
     return Blended(read_plan(options.blend, checkpoints), outcome)
 
 
-def _usual(model: Any, config: Config) -> np.ndarray | float:
+def _usual(one: OneModel) -> np.ndarray | float:
     """Return what is predicted where no image was: all alike, or the middle of the training."""
-    if config.kind != "regression":
-        return 1 / len(config.classes)
-    return model.scale(torch.zeros(len(config.classes))).numpy()
+    classes = one.config.classes
+    if one.config.kind != "regression":
+        return 1 / len(classes)
+    return one.model.scale(torch.zeros(len(classes))).numpy()
 
 
 def _mean_cuts(found: Sequence[Sequence[float]], shares: np.ndarray) -> list[float]:

@@ -76,7 +76,7 @@ def predict_boxes(
         for number, checkpoint in enumerate(checkpoints):
             if not budget.allows(number):
                 break
-            model, config = load_model(checkpoint, make_detector)
+            model, config = load_model(checkpoint, make_detector, options)
             budget.start_model(number)
             detect = _detector(model.to(find_device()).eval(), passes)
             loader = predict_box_loader(frame, config, num_workers)

@@ -20,6 +20,7 @@ from common.inference.outcome import Outcome
 from common.inference.views import Pass
 from common.keys import IMAGE, INDEX
 
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 T = TypeVar("T")
 Decode = Callable[[Mapping[str, Any]], Tensor]
 MakeModel = Callable[..., nn.Module]
@@ -102,13 +103,29 @@ def look(model: nn.Module, batch: Mapping[str, Any], one: Pass) -> Mapping[str, 
         ) from error
 
 
-def load_model(checkpoint: Path, make_model: MakeModel) -> tuple[nn.Module, Config]:
-    """Return the trained model and its config; fetches no pretrained weights."""
+def load_model(
+    checkpoint: Path, make_model: MakeModel, options: PredictConfig | None = None
+) -> tuple[nn.Module, Config]:
+    """Return the trained model and its config; fetches no pretrained weights.
+
+    Args:
+        options: `amp` of them says in which precision it is to run; None = float32.
+    """
     content = load_checkpoint(checkpoint)
     config = Config.model_validate(content["config"])
     model = make_model(config, load_weights=False)
     model.load_state_dict(content["weights"])
+    kind = precision(options, config, find_device()) if options else "none"
+    if kind != "none":
+        model.forward = torch.autocast(find_device().type, HALF[kind])(model.forward)
     return model, config
+
+
+def precision(options: PredictConfig, config: Config, device: torch.device) -> str:
+    """Return the autocast type to predict in: none, bf16 or fp16; see `predict.amp`."""
+    if options.amp != "trained":
+        return options.amp
+    return config.train.amp if device.type == "cuda" else "none"
 
 
 def options_of(checkpoints: Sequence[Path], options: PredictConfig | None) -> PredictConfig:

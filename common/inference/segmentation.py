@@ -90,7 +90,7 @@ def predict_masks(
     refuse_blend(options, "masks")
     passes, sizes = passes_of(options), Sizes(frame)
     with predicting(frame) as outcome:
-        loaded = [load_model(checkpoint, make_segmenter) for checkpoint in checkpoints]
+        loaded = [load_model(one, make_segmenter, options) for one in checkpoints]
         if len({len(config.classes) for _, config in loaded}) != 1:
             raise KitError("expected checkpoints of the same classes; predict with each on its own")
         networks = [(Views(model, passes).to(device).eval(), config) for model, config in loaded]

@@ -37,6 +37,7 @@ from common.loggers.factory import make_loggers
 from common.loggers.fan_out import FanOut
 from common.loggers.report import write_report
 from common.metrics.base import Metric
+from common.models.compiled import compile_model
 from common.run_lock import unlock_run
 from common.runs import Run, hash_weights
 from common.session import Session
@@ -106,6 +107,8 @@ def train_run(
     """
     if rehearse(learner):
         return {}
+    if config.model.compile:
+        compile_model(learner.model, learner.device)
     resume = resume and run.can_resume
     logger = make_loggers(
         config.log.loggers,

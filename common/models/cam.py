@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from common.keys import IMAGE
 from common.models.cam_tap import Tap
+from common.models.compiled import eagerly
 from common.models.segmenter import MULTIPLE, Segmenter
 
 
@@ -51,7 +52,7 @@ def activation_maps(
     model.eval()
     try:
         # The tap switches gradients on behind the features; leaving no_grad puts that back.
-        with torch.no_grad(), Tap(model) as tap:
+        with torch.no_grad(), eagerly(), Tap(model) as tap:
             outputs = model({IMAGE: batch[IMAGE]})
             targets = [aim(outputs, tap) for aim in aims]
             size = _padded(model, batch[IMAGE])

@@ -10,7 +10,7 @@ from common.blending.keep import PLAN
 from common.commands.chosen import choose_runs
 from common.commands.train import chosen_folds
 from common.competition import Competition
-from common.config import Config, parse_overrides
+from common.config import Config, expand_files, parse_overrides
 from common.data.pseudo_move import FOLDS_FILE, check_pseudo, leave
 from common.environment import git_state, runs_dir
 from common.errors import KitError
@@ -92,7 +92,7 @@ def pack_training(
         check_pseudo(config, folds, folds_file)
         config = config.model_copy(update={"data.pseudo": ""})  # it lies elsewhere there
     ours = ("train.time_limit=", "data.pseudo=")
-    limited = [word for word in overrides if not word.startswith(ours)]
+    limited = [word for word in expand_files(overrides) if not word.startswith(ours)]
     limit = config.train.time_limit or SESSION_HOURS
     facts = {
         "runs": [f"{name}/{experiment}/fold{fold}"],

@@ -11,6 +11,7 @@ os.environ.update(NO_ALBUMENTATIONS_UPDATE="1")
 import numpy as np
 import timm
 import torch
+from table import tell
 
 from common.keys import IMAGE
 from common.models.cam import activation_maps
@@ -40,6 +41,8 @@ def main(given: argparse.Namespace) -> None:
             )
     for name, found in ratios.items():
         low, high = min(found), max(found)
+        what = f"activation maps, {name}, {given.model} at {given.size} px"
+        tell(what, "a forward pass", float(np.median(found)), 1.2)
         print(
             f"activation maps, {name:11} {np.median(found):.3f} of a forward "
             f"({low:.3f} to {high:.3f}); {given.images} images, {given.model} at {given.size} px"

@@ -10,6 +10,8 @@ os.environ.update(NO_ALBUMENTATIONS_UPDATE="1")
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,12 +20,15 @@ import torch
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader as FastaiLoader
 from fastai.learner import Learner as FastaiLearner
+from table import paired, tell
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from common.config import PredictConfig
+from common.data.dataset import ImageDataset
 from common.data.loaders import collate
 from common.data.tolerant import tolerant_loader
+from common.data.transforms import valid_transforms
 from common.evaluation import Gather
 from common.inference.budget import Budget
 from common.inference.outcome import Outcome
@@ -111,10 +116,10 @@ def views(count: int, side: int, rounds: int) -> None:
     times: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + 1):
         for name, options in runs.items():
-            started = time.perf_counter()
+            started = time.process_time()
             kit(model, dataset, options)
             if number:  # the first round warms up
-                times[name].append(time.perf_counter() - started)
+                times[name].append(time.process_time() - started)
     base = np.array(times["one view"])
     for name, values in times.items():
         each = np.median(values) / count * 1e3
@@ -128,15 +133,18 @@ def compare(count: int, side: int, rounds: int) -> None:
     times: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + 1):
         for name, run in runs.items():
-            started = time.perf_counter()
+            started = time.process_time()
             run()
             if number:  # the first round warms up
-                times[name].append(time.perf_counter() - started)
+                times[name].append(time.process_time() - started)
     base = np.array(times["bare loop"])
     for name, values in times.items():
         each = np.median(values) / count * 1e6
         ratio = np.median(np.array(values) / base)
         print(f"{name:18} {each:8.2f} us/image  ratio {ratio:6.3f}")
+    added = {name: np.array(values) - base for name, values in times.items()}
+    share = float(np.median(added["kit predict"] / added["fastai get_preds"]))
+    tell("what prediction adds to a bare loop", "what get_preds adds", share, 0.3)
 
 
 def memory(count: int, classes: int) -> None:
@@ -156,9 +164,28 @@ def memory(count: int, classes: int) -> None:
     )
 
 
+def jpeg_views() -> None:
+    """Compare 4 views of JPEG files, read once, with one view of them."""
+    from tempfile import TemporaryDirectory
+
+    from loader import write_photos
+
+    model = Tiny(224).eval()
+    with TemporaryDirectory() as folder:
+        paths = write_photos(Path(folder))
+        frame = pd.DataFrame({"image_id": [p.name for p in paths], "path": list(map(str, paths))})
+        dataset = ImageDataset(frame, valid_transforms(224), min_side=224, target=None)
+        one, four = (
+            partial(kit, model, dataset, PredictConfig(tta=t)) for t in ("none", "mirrors")
+        )
+        _, _, ratio = paired(four, one, 7)
+    tell("4 views of 512 px JPEG, bound by reading", "one view", ratio, 1.6)
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
+    jpeg_views()
     compare(count=6400, side=16, rounds=9)
     views(count=128, side=64, rounds=5)
     for classes in (4, 1000):

@@ -13,7 +13,7 @@ from torch import nn
 from common import session
 from common.checkpoints import save_checkpoint
 from common.config import Config, PredictConfig
-from common.inference import classification, detection, segmentation
+from common.inference import detection, each_model, segmentation
 from common.inference.budget import FUSE, LOAD, PASS, READ, Budget
 from common.inference.classification import predict_classes
 from common.inference.detection import predict_boxes
@@ -247,7 +247,7 @@ class Slow(nn.Module):
 @pytest.fixture
 def slow(clock, monkeypatch):
     for module, name in (
-        (classification, "make_classifier"),
+        (each_model, "make_classifier"),
         (segmentation, "make_segmenter"),
         (detection, "make_detector"),
     ):

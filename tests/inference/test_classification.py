@@ -14,9 +14,10 @@ from common.data.build import fold_loaders
 from common.data.tolerant import Broken, tolerant_loader
 from common.environment import seed_everything
 from common.errors import KitError
-from common.inference import classification
+from common.inference import each_model
 from common.inference.classification import predict_classes
 from common.inference.outcome import MAX_NAMED, last_outcome
+from common.inference.predict import load_model, precision
 from common.inference.views import VIEWS
 from common.keys import IMAGE, IMAGE_ID, INDEX, LOGITS
 from common.learners.classification import make_learner
@@ -129,6 +130,33 @@ def test_options_come_from_the_first_checkpoint_unless_given(colours, config, ch
     np.testing.assert_allclose(by_config.sum(1), 1, rtol=1e-5)
 
 
+def test_half_precision_is_the_trainings_on_a_gpu_and_none_on_a_cpu(config, checkpoints) -> None:
+    trained = config.model_copy(update={"train.amp": "fp16"})
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert precision(PredictConfig(), trained, gpu) == "fp16"
+    assert precision(PredictConfig(), config, gpu) == "none"
+    assert precision(PredictConfig(), trained, cpu) == "none"
+    assert precision(PredictConfig(amp="none"), trained, gpu) == "none"
+    content = torch.load(checkpoints[0], weights_only=True)
+    save_checkpoint(checkpoints[0], {**content, "config": trained.model_dump(mode="json")})
+    whole, batch = torch.float32, {IMAGE: torch.zeros((2, 3, 32, 32), dtype=torch.uint8)}
+    for amp, dtype in (("trained", whole), ("none", whole), ("bf16", torch.bfloat16)):
+        model, _ = load_model(checkpoints[0], make_classifier, PredictConfig(amp=amp))
+        assert model.eval()(batch)[LOGITS].dtype == dtype
+        assert {parameter.dtype for parameter in model.parameters()} == {whole}
+
+
+def test_half_precision_says_nearly_the_same(colours, checkpoints) -> None:
+    whole, same, half = (
+        values_of(predict_classes(checkpoints, colours, PredictConfig(amp=amp)))
+        for amp in ("none", "trained", "bf16")
+    )
+    np.testing.assert_array_equal(same, whole)
+    assert half.dtype == np.float32
+    assert 0 < abs(half - whole).max() < 0.03
+    np.testing.assert_allclose(half.sum(1), 1, rtol=1e-5)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_broken_and_missing_images_get_the_mean_of_the_others(
     colours, spoilt, checkpoints, workers
@@ -189,8 +217,8 @@ def test_memory_is_taken_once_whatever_is_predicted(config, checkpoints, monkeyp
         dataset = [Broken(row, "torn") if row % 9 == 0 else sample(row) for row in range(rows)]
         return tolerant_loader(dataset, size, 0)
 
-    monkeypatch.setattr(classification, "load_model", lambda *_: (Table(), config))
-    monkeypatch.setattr(classification, "predict_loader", loader)
+    monkeypatch.setattr(each_model, "load_model", lambda *_: (Table(), config))
+    monkeypatch.setattr(each_model, "predict_loader", loader)
     frame = pd.DataFrame({"image_id": [str(row) for row in range(rows)], "path": "any"})
     tracemalloc.start()
     with pytest.warns(UserWarning, match="fallback"):

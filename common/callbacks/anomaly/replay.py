@@ -16,6 +16,7 @@ from common.callbacks.anomaly.samples import narrow
 from common.callbacks.anomaly.trace import Call, Frame, Made, Tracer, has_nan, is_finite, tensors
 from common.callbacks.half_precision import HalfPrecision
 from common.losses.terms import Loss, LossTerm
+from common.models.compiled import eagerly
 
 Values = dict[str, Tensor]  # per term, (N,)
 
@@ -52,7 +53,7 @@ class Replay:
         learn, values = self.learn, Values()
         inside = tracer.inside(learn.model) if tracer else nullcontext()
         autocast = self.autocasts[0] if self.autocasts else nullcontext()
-        with tracer or nullcontext(), inside, torch.enable_grad(), autocast:
+        with tracer or nullcontext(), inside, torch.enable_grad(), autocast, eagerly():
             outputs = learn.model(batch)
             with watched(learn.loss_func, values, tracer):
                 loss = learn.loss_func(outputs, batch)
