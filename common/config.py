@@ -75,7 +75,8 @@ class TrainConfig(Values):
     """How the weights are found."""
 
     epochs: int = Field(10, ge=1)  # passes over the training folds
-    batch_size: int = Field(32, ge=1)  # samples per step
+    batch_size: int = Field(32, ge=1)  # samples per batch, over all GPUs together
+    sync_bn: bool = False  # several GPUs: batch norms see the whole batch; for small ones per GPU
     lr: float = Field(1e-3, gt=0)  # peak learning rate of the head, per step of AdamW
     body_lr_factor: float = Field(1.0, gt=0)  # learning rate of the body / that of the head
     layer_decay: float = Field(1.0, gt=0, le=1)  # classification: rate of a layer / of the next one

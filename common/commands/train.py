@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from common import distributed
 from common.competition import Competition
 from common.config import Config, parse_overrides
 from common.environment import data_dir, runs_dir
@@ -23,23 +24,35 @@ def train_folds(
     given_data: Path | None,
     given_runs: Path | None,
 ) -> None:
-    """Train one fold or all; with `resume`, finished folds are passed over."""
+    """Train one fold or all; with `resume`, finished folds are passed over.
+
+    The processes that torchrun started train as one.
+    """
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
-    place = data_dir(name, given_data)
-    for number in chosen_folds(fold, config):
-        folder = runs_dir(given_runs) / name / (stored_as or experiment) / f"fold{number}"
-        run = Run(folder)
-        lock_run(folder)
-        if resume:
-            fetch_run(run)
-        if resume and run.status == "finished" and not _more_epochs(run, config):
-            print(f"{folder}: finished already, nothing to do")
-            unlock_run(folder)
-            continue
-        run = Run.create(folder, config, resume)
-        if _train_one(competition, config, place, run, resume and run.can_resume) == "interrupted":
-            return  # the session is over, for the other folds too
+    place, root = data_dir(name, given_data), runs_dir(given_runs) / name
+    folders = [root / (stored_as or experiment) / f"fold{k}" for k in chosen_folds(fold, config)]
+    with distributed.joined():
+        for run in map(Run, folders):
+            begins = distributed.is_first() and _begin(run, config, resume)
+            if not distributed.from_first(begins):
+                continue
+            goes_on = distributed.from_first(resume and run.can_resume)
+            if _train_one(competition, config, place, run, goes_on) == "interrupted":
+                return  # the session is over, for the other folds too
+
+
+def _begin(run: Run, config: Config, resume: bool) -> bool:
+    """Make the run folder ours, for all processes; tell whether there is anything to do."""
+    lock_run(run.folder)
+    if resume:
+        fetch_run(run)
+    if resume and run.status == "finished" and not _more_epochs(run, config):
+        print(f"{run.folder}: finished already, nothing to do")
+        unlock_run(run.folder)
+        return False
+    Run.create(run.folder, config, resume)
+    return True
 
 
 def _train_one(

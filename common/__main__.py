@@ -1,0 +1,6 @@
+"""`python -m common COMMAND`, the command line as torchrun starts it: `torchrun -m common train`."""
+
+from common.cli import main
+
+if __name__ == "__main__":
+    main()
