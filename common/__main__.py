@@ -1,4 +1,4 @@
-"""`python -m common COMMAND`, the command line as torchrun starts it: `torchrun -m common train`."""
+"""`python -m common COMMAND`: the command line, as torchrun starts it."""
 
 from common.cli import main
 

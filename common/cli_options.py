@@ -16,6 +16,9 @@ Experiment = Annotated[str, typer.Option("--experiment", "-e", help="name in EXP
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="such as train.epochs=8")
 ]
+Gpus = Annotated[
+    int, typer.Option(min=0, help="of this machine, with a process each; 0 = all there are")
+]
 PredictOverrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="such as predict.tta=d4")
 ]

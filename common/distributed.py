@@ -143,6 +143,15 @@ def add_up_array(array: Any) -> Any:
     return array
 
 
+def in_turns(own: Iterator[T], count: int) -> Iterator[T]:
+    """Yield what all processes make, one of each in turn, in all of them; `count` things in all."""
+    if _world.size == 1:
+        yield from own
+        return
+    for _ in range(-(-count // _world.size)):
+        yield from (one for one in gather(next(own, None)) if one is not None)
+
+
 def copy_from_first(tensors: Any) -> None:
     """Give tensors the values that they have in the first process."""
     if _world.size > 1:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from common import distributed
 from common.config import PredictConfig
 from common.data.build import predict_loader
 from common.errors import KitError
@@ -34,6 +35,8 @@ def predict_classes(
     num_workers: int | None = None,
 ) -> pd.DataFrame:
     """Return the frame's ids with mean probabilities, a column per class.
+
+    Several processes predict each their batches, and all return the whole.
 
     A checkpoint's prediction is the mean of the probabilities over the views of an image, the
     result the mean over checkpoints, weighted by `options.weights`. An image that cannot be read,
@@ -69,7 +72,8 @@ def predict_classes(
             for rows, values in predict(model, loader, decode, frame, passes, budget, outcome):
                 total[rows] += values * np.float32(shares[number])
                 done[rows] += shares[number]
-        _fill(total, done)
+        outcome.share(frame)
+        _fill(distributed.add_up_array(total), distributed.add_up_array(done))
     result = pd.DataFrame(total, columns=classes, copy=False)
     result.insert(0, IMAGE_ID, frame[IMAGE_ID].astype(str).to_numpy())
     return result

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from common import distributed
 from common.checkpoints import load_checkpoint
 from common.config import PredictConfig
 from common.data.build_boxes import predict_box_loader
@@ -24,6 +25,7 @@ from common.learners.detection import CONFIDENCE, to_dicts
 from common.models.detector import make_detector
 
 Boxes = dict[str, Any]
+Seen = tuple[int, Boxes]  # by which model
 
 
 def predict_boxes(
@@ -38,7 +40,8 @@ def predict_boxes(
 
     Boxes are `(K, 4)` xyxy pixels of the file. Several views or checkpoints are fused (see `fuse`);
     one view of one checkpoint stays as the detector gave it. An image that cannot be read, or for
-    which there was no time, has no boxes.
+    which there was no time, has no boxes. Several processes predict each their batches, and all
+    return the whole.
 
     Args:
         frame: columns image_id and path.
@@ -55,7 +58,7 @@ def predict_boxes(
     if options.weights:
         raise KitError("expected no predict.weights for boxes, which are fused; leave them out")
     passes = passes_of(options)
-    found: list[list[Boxes]] = [[] for _ in range(len(frame))]
+    found: list[list[Seen]] = [[] for _ in range(len(frame))]
     sizes = np.zeros((len(frame), 2), np.int64)  # height and width of the files
     with predicting(frame) as outcome:
         budget = Budget(options, len(frame), len(checkpoints), len(passes), outcome)
@@ -69,14 +72,27 @@ def predict_boxes(
             for batch, seen in sweep(loader, detect, frame, budget, outcome):
                 sizes[batch[INDEX]] = batch[SIZE]
                 for row, own in zip(batch[INDEX].tolist(), seen, strict=True):
-                    found[row] += own
-                _time_fusion(found[row], sizes[row], budget)
+                    found[row] += [(number, one) for one in own]
+                _time_fusion([one for _, one in found[row]], sizes[row], budget)
+        outcome.share(frame)
+        found, sizes = _gather(found, sizes)
+        start, end = distributed.part(len(frame))
         kept = [
-            _certain(_join(own, size, iou), least)
-            for own, size in zip(found, sizes.tolist(), strict=True)
+            _certain(_join([one for _, one in own], size, iou), least)
+            for own, size in zip(found[start:end], sizes[start:end].tolist(), strict=True)
         ]
+        kept = [one for part in distributed.gather(kept) for one in part]
     columns = {key: [own[key] for own in kept] for key in (BOXES, LABELS, SCORES)}
     return pd.DataFrame({IMAGE_ID: frame[IMAGE_ID].astype(str).to_numpy(), **columns})
+
+
+def _gather(found: list[list[Seen]], sizes: np.ndarray) -> tuple[list[list[Seen]], np.ndarray]:
+    """Return what all processes saw of each image, by model, and the images' sizes."""
+    if distributed.size() == 1:
+        return found, sizes
+    for others in zip(found, *distributed.gather(found), strict=True):
+        others[0][:] = sorted((one for own in others[1:] for one in own), key=lambda one: one[0])
+    return found, np.max(distributed.gather(sizes), axis=0)
 
 
 def _join(found: Sequence[Boxes], size: Sequence[int], iou: float) -> Boxes:

@@ -32,7 +32,9 @@ def test_parts_of_each_batch_are_the_batch():
     for n, count, size in all_cases():
         for drop_last in (False, True):
             one = batches(n, World(), size, drop_last, False)
-            parts = [batches(n, World(rank, count), size, drop_last, False) for rank in range(count)]
+            parts = [
+                batches(n, World(rank, count), size, drop_last, False) for rank in range(count)
+            ]
             joined = [
                 [place for part in step for place in part]
                 for step in itertools.zip_longest(*parts, fillvalue=[])
@@ -61,7 +63,7 @@ def test_an_epoch_goes_on_in_another_world(weights):
             assert len(sampler) == (3 - start) * shard.own
             own = list(sampler)
             found.append([own[at : at + shard.own] for at in range(0, len(own), shard.own)])
-        return [sum(step, []) for step in zip(*found, strict=True)]
+        return [list(itertools.chain(*step)) for step in zip(*found, strict=True)]
 
     whole = order(1, 0)
     for count in (2, 3, 4):

@@ -7,9 +7,9 @@ from fastai.callback.core import CancelBatchException, CancelFitException, Cance
 from torch import Tensor
 
 from common import distributed
+from common.callbacks.anomaly.agreement import agree, by_itself
 from common.callbacks.anomaly.finding import Finding, unknown
 from common.callbacks.anomaly.gate import Gate
-from common.callbacks.anomaly.agreement import agree, by_itself
 from common.callbacks.anomaly.moment import Buffers, Cursor, Moment, Random, finite_total
 from common.callbacks.anomaly.replay import Replay
 from common.callbacks.anomaly.report import MOST, Reporter

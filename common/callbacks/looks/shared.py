@@ -1,4 +1,4 @@
-"""What the looks of several processes collected of samples comes together before one of them looks."""
+"""What the looks of several processes collected comes together before one of them looks."""
 
 from collections.abc import Sequence
 from typing import Any
