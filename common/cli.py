@@ -114,8 +114,8 @@ def train(
     gpus: Gpus = 1,
 ) -> None:
     """Train one fold or all of them."""
-    from common.commands.launch import launched
     from common.commands.train import train_folds
+    from common.launch import launched
 
     if launched(gpus):
         return
@@ -135,8 +135,8 @@ def predict(
     gpus: Gpus = 1,
 ) -> None:
     """Predict the test set with one or more runs (default: the newest) and validate the result."""
-    from common.commands.launch import launched
     from common.commands.predict import predict_test
+    from common.launch import launched
 
     if launched(gpus):
         return

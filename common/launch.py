@@ -2,6 +2,7 @@
 
 import os
 import sys
+import uuid
 
 from common import session
 from common.errors import KitError
@@ -37,12 +38,23 @@ def run_in_processes(count: int, arguments: list[str]) -> None:
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.run import parse_args, run
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    # torchrun's own parser would take some of our options for its own.
+    here = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=count,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+    )
     os.environ["KIT_STARTED"] = str(session.STARTED)
     os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # "find_unused_parameters might be slow"
     try:
-        run(parse_args(["--standalone", "--nproc-per-node", str(count), *arguments]))
+        elastic_launch(here, entrypoint=sys.executable)("-u", *arguments)
     except ChildFailedError as error:
         _, failure = error.get_first_failure()
         code = failure.exitcode
