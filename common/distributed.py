@@ -19,6 +19,9 @@ PATIENCE = timedelta(hours=2)  # that one waits for another: pictures and saving
 # alone. Whoever dies is noticed at once all the same, by torchrun.
 
 
+LOST = ("closed by peer", "Connection reset", "NCCL communicator was aborted")
+
+
 class World(NamedTuple):
     """Which of how many processes this one is."""
 
@@ -75,9 +78,26 @@ def joined() -> Iterator[World]:
         with _silent() if _world.rank else _nothing():
             yield _world
         dist.barrier(group=_control)
+    except RuntimeError as error:
+        if is_lost(error):
+            raise lost() from error
+        raise
     finally:
         _world, _control, _own = World(), None, None
     dist.destroy_process_group()  # not after an error: another one may wait, and be waited for
+
+
+def is_lost(error: Exception) -> bool:
+    """Return whether the error says that another process ended while this one waited for it."""
+    return _world.size > 1 and any(word in str(error) for word in LOST)
+
+
+def lost(kept: str = "") -> KitError:
+    """Return the line for it; what ended the other one is said by that."""
+    return KitError(
+        f"expected all {_world.size} processes to live, got one that ended (it says why itself)"
+        + (f"; {kept}" if kept else "")
+    )
 
 
 def gather(value: T) -> list[T]:

@@ -19,7 +19,6 @@ from common.learners.base import Learner
 FEWEST = 2  # images of a batch; batch norm cannot train on one
 GO_ON = "go on by --resume"
 NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
-LOST = ("closed by peer", "Connection reset", "NCCL communicator was aborted")
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -57,11 +56,8 @@ def explain(error: Exception, learner: Learner, config: Config, kept: str) -> Ex
         return _out_of_memory(learner, config, kept)
     if "DataLoader worker" in str(error):
         return _worker_died(error, config, kept)
-    if distributed.size() > 1 and any(word in str(error) for word in LOST):
-        return KitError(
-            f"expected all {distributed.size()} processes of the training to live, got one that "
-            f"ended (it says why itself); {kept}; {GO_ON}, with as many processes as you like"
-        )
+    if distributed.is_lost(error):
+        return distributed.lost(f"{kept}; {GO_ON}, with as many processes as you like")
     if isinstance(error, OSError) and error.errno in DISK:
         return cannot_write(error.filename or "the run folder", error, f"{kept}; ")
     return error

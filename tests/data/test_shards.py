@@ -7,7 +7,8 @@ import pytest
 from torch.utils.data import Dataset
 
 from common import distributed
-from common.data.loaders import EpochSampler, Shard, batch_size_of, make_loader, set_epoch
+from common.data.loaders import EpochSampler, batch_size_of, make_loader, set_epoch
+from common.data.shards import Shard
 from common.distributed import World
 from common.errors import KitError
 from common.evaluation import Gather, gather_all

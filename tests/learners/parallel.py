@@ -1,5 +1,7 @@
 """A small training that one process or several can do."""
 
+from torch import nn
+
 from common import distributed
 from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
 from common.data.build import fold_loaders
@@ -15,13 +17,25 @@ CONFIG = Config(
     classes=("blue", "green", "red"),
     metric="accuracy",
     watch=("macro_f1",),
-    data=DataConfig(img_size=160, augment="flip", num_workers=0, n_folds=3),
-    model=ModelConfig(name="test_vit", weights="none"),  # no batch norms, which see their part
+    data=DataConfig(img_size=32, augment="flip", num_workers=0, n_folds=3),
+    # without batch norms, which see their part alone
+    model=ModelConfig(name="test_vit", weights="none", arguments={"img_size": 32}),
     train=TrainConfig(
         epochs=2, batch_size=7, lr=3e-3, seed=7, ema_decay=0.9, accumulate=2, clip_norm=1.0
     ),
     log=LogConfig(loggers=("local",), looks=("extremes", "label_issues"), strict=True, every=1),
 )
+
+
+def without_batch_norms(model: nn.Module) -> nn.Module:
+    """Put group norms in their place: a batch norm sees its process's part alone."""
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                act = getattr(child, "act", nn.Identity())  # timm's do both
+                group = nn.GroupNorm(1, child.num_features)
+                setattr(module, name, nn.Sequential(group, act))
+    return model
 
 
 def train(config: Config, colours, folder, callbacks=(), resume=False) -> dict:

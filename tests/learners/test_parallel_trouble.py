@@ -20,7 +20,7 @@ from .parallel import CONFIG, train
 SMALL = CONFIG.model_copy(
     update={
         "model.name": "test_resnet",
-        "data.img_size": 32,
+        "model.arguments": {},
         "train.batch_size": 6,
         "log.looks": "none",
         "train.epochs": 2,
