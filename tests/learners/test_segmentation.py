@@ -252,6 +252,7 @@ def test_two_processes_train_as_one(config, town, tmp_path):
     log = LogConfig(loggers=("local",), looks=looks, strict=True)
     config = config.model_copy(update={"train.epochs": 1, "train.batch_size": 5, "log": log})
     folders = [tmp_path / "town" / name / "fold0" for name in ("one", "two")]
+    town = town.head(4)
     one = fit_town(config, town, folders[0])
     for two in together(2, fit_town, config, town, folders[1]):
         assert two["scores"] == pytest.approx(one["scores"], rel=2e-3)
