@@ -52,6 +52,7 @@ def run_in_processes(count: int, arguments: list[str]) -> None:
     )
     os.environ["KIT_STARTED"] = str(session.STARTED)
     os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "600")  # seconds to save in; if new
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # "find_unused_parameters might be slow"
     try:
         elastic_launch(here, entrypoint=sys.executable)("-u", *arguments)

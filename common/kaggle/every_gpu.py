@@ -25,8 +25,8 @@ def predict_on_every_gpu(
     Args:
         options: the config's `predict` section, as plain values.
     """
-    work = {"competition": competition, "checkpoints": [str(path) for path in checkpoints]}
-    work |= {"place": str(place), "out": str(out), "options": options}
+    work: dict[str, Any] = {"competition": competition, "place": str(place), "out": str(out)}
+    work |= {"checkpoints": [str(path) for path in checkpoints], "options": options}
     count = gpus()
     if count > 1:
         try:
@@ -43,8 +43,13 @@ def gpus() -> int:
     return int(os.environ.get("KIT_GPUS") or torch.cuda.device_count()) or 1
 
 
-def _predict_in_processes(count: int, work: dict[str, Any]) -> Told:
+def reach_code() -> None:
+    """Let processes that are started from here on find what this one finds."""
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+
+
+def _predict_in_processes(count: int, work: dict[str, Any]) -> Told:
+    reach_code()
     print(f"predicting in {count} processes", flush=True)
     with TemporaryDirectory() as folder:
         order = Path(folder) / "work.json"

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PREDICT, TRAIN = "predict", "train"
 ENTRIES = {
     PREDICT: ("common.kaggle.machine", "common.kaggle.inputs", "common.kaggle.every_gpu"),
-    TRAIN: ("common.kaggle.machine", "common.kaggle.inputs", "common.commands.train"),
+    TRAIN: ("common.kaggle.machine", "common.kaggle.inputs", "common.kaggle.train_gpus"),
 }
 PARTS = {PREDICT: ("predict", "data"), TRAIN: ("config", "data", "train")}
 

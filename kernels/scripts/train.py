@@ -49,8 +49,8 @@ def main() -> None:
         install_wheels(find_dataset(wheels, has_file("*.whl")), packages)
     print(f"secrets: {', '.join(read_secrets()) or 'none'}", flush=True)
 
-    from common.commands.train import train_folds
     from common.config import Config
+    from common.kaggle.train_gpus import train_on_gpus
 
     config, name = Config.model_validate(PACKED["config"]), PACKED["competition"]
     data = import_module(f"competitions.{name}.data")
@@ -59,16 +59,10 @@ def main() -> None:
     )
     print(f"data: {place}", flush=True)
     os.chdir(working_dir())
-    train_folds(
-        name,
-        PACKED["overrides"],
-        PACKED["experiment"],
-        PACKED["fold"],
-        resume=True,  # where an earlier output is attached; else it begins
-        stored_as="",
-        given_data=place,
-        given_runs=Path("runs"),
-    )
+    words = {key: PACKED[key] for key in ("overrides", "experiment", "fold")}
+    words |= {"name": name, "stored_as": "", "given_data": str(place), "given_runs": "runs"}
+    words["resume"] = True  # where an earlier output is attached; else it begins
+    train_on_gpus(config.kernel.gpus, words)
     write_account(working_dir(), BEGUN)
 
 
