@@ -97,6 +97,11 @@ def parallel_callbacks(learn: Any, config: Config) -> list[Parallel]:
             "expected train.detect_anomaly=false with several processes, for an error in one of "
             "them leaves the others waiting, got true; train.anomaly watches all the same"
         )
+    if getattr(learn.dls.train.sampler, "shard", None) is None:
+        raise KitError(
+            f"expected a loader that divides its batches among {distributed.size()} processes, got "
+            "one that gives each of them all; make it with make_loader, after they have joined"
+        )
     if config.train.sync_bn:
         if learn.device.type != "cuda":
             raise KitError(

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
+from common import distributed
 from common.callbacks.parallel import seed_step
 from common.checkpoints import load_checkpoint
+from common.errors import KitError
 from common.runs import Run
 
 from ..several import together
@@ -86,3 +88,19 @@ def test_each_process_draws_its_own_and_the_same_again():
     assert len(set(found)) == 4
     assert [tuple(drawn(*key)) for key in keys] == found
     torch.set_rng_state(state)
+
+
+def refusals(colours, folder) -> list[str]:
+    def told(update: dict) -> str:
+        with pytest.raises(KitError) as error:
+            train(CONFIG.model_copy(update=update), colours, folder / str(len(update)))
+        return str(error.value)
+
+    with distributed.joined():
+        return [told({"train.sync_bn": True}), told({"train.detect_anomaly": True, "log.k": 4})]
+
+
+def test_what_several_processes_cannot_do_is_one_line(colours, tmp_path):
+    for bn, detection in together(2, refusals, colours, tmp_path):
+        assert "expected GPUs for train.sync_bn=true with several processes, got cpu" in bn
+        assert "expected train.detect_anomaly=false with several processes" in detection
