@@ -5,9 +5,8 @@ import of torch. `joined` makes the processes that torchrun started one world; a
 """
 
 import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -49,11 +48,6 @@ def is_first() -> bool:
     return _world.rank == 0
 
 
-def local_rank() -> int:
-    """Return which of the processes of its machine this is."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
-
-
 @contextmanager
 def joined() -> Iterator[World]:
     """Within, the processes that torchrun started are one world; the first alone prints.
@@ -75,7 +69,7 @@ def joined() -> Iterator[World]:
     _own, _ = dist.new_subgroups(group_size=1)
     _world = World(dist.get_rank(), dist.get_world_size())
     try:
-        with _silent() if _world.rank else _nothing():
+        with _silent() if _world.rank else nullcontext():
             yield _world
         dist.barrier(group=_control)
     except RuntimeError as error:
@@ -205,7 +199,7 @@ def _backend() -> str:
     """Return how the processes talk, with the GPU of this one made the present one."""
     import torch
 
-    named, place = os.environ.get("KIT_BACKEND", ""), local_rank()
+    named, place = os.environ.get("KIT_BACKEND", ""), int(os.environ["LOCAL_RANK"])
     if not torch.cuda.is_available():
         return named or "gloo"
     count = torch.cuda.device_count()
@@ -222,9 +216,3 @@ def _backend() -> str:
 def _silent() -> Iterator[None]:
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         yield
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    sys.stdout.flush()
-    yield
