@@ -56,6 +56,21 @@ def demo(competition: Name, data: DataDir = None) -> None:
 
 
 @app.command()
+def shards(
+    competition: Name,
+    out: Annotated[
+        Path | None, typer.Option(help="folder to make [the data folder's name and -shards]")
+    ] = None,
+    mb: Annotated[int, typer.Option(min=1, help="megabytes of a shard, at most")] = 512,
+    data: DataDir = None,
+) -> None:
+    """Write the data anew with its images in tar shards: few large files instead of many small."""
+    from common.commands.shards import shard_data
+
+    shard_data(competition, data, out, mb * 1e6)
+
+
+@app.command()
 def check(
     competition: Name,
     overrides: Overrides = None,
@@ -113,7 +128,7 @@ def train(
     runs: RunsDir = None,
     gpus: Gpus = 1,
 ) -> None:
-    """Train one fold or all of them."""
+    """Train one fold or all of them; processes with one runs folder share the folds of `all`."""
     from common.commands.train import train_folds
     from common.launch import launched
 

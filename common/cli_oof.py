@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from common.cli_options import DataDir, Experiment, Name, RunsDir
+from common.cli_options import DataDir, Experiment, Name, PredictOverrides, RunsDir
 
 Against = Annotated[
     str, typer.Option("--against", help="another experiment, compared on the same samples")
@@ -31,11 +31,18 @@ def add_commands(app: typer.Typer) -> None:
 
 def oof(
     competition: Name,
+    overrides: PredictOverrides = None,
     experiment: Experiment = "baseline",
     against: Against = "",
     public: Public = 0.3,
     tta: Annotated[
         bool, typer.Option("--tta", help="also: what each predict.tta adds, and costs")
+    ] = False,
+    parts: Annotated[
+        bool,
+        typer.Option(
+            "--parts", help="masks: also tune the least area of a part, and score objects"
+        ),
     ] = False,
     data: DataDir = None,
     runs: RunsDir = None,
@@ -43,7 +50,9 @@ def oof(
     """Score the out-of-fold predictions of an experiment, and say how sure the score is."""
     from common.commands.oof import score_out_of_fold
 
-    score_out_of_fold(competition, experiment, runs, public, against, tta, data)
+    score_out_of_fold(
+        competition, experiment, runs, public, against, tta, data, parts, overrides or []
+    )
 
 
 def blend(
@@ -63,8 +72,19 @@ def blend(
 def pseudo(
     competition: Name,
     run: Annotated[str, typer.Option("--run", help="an experiment, all its folds")] = "baseline",
-    least: Annotated[float, typer.Option(help="probability of a label that is kept")] = 0.95,
+    least: Annotated[
+        float | None,
+        typer.Option(help="probability from which a class, a pixel [0.95] or a box [0.7] is sure"),
+    ] = None,
     top: Annotated[float, typer.Option(help="share of the images, the surest, kept")] = 1.0,
+    doubt: Annotated[
+        float | None,
+        typer.Option(help="share of a picture's pixels [0.5] or boxes [0.33] that may be unsure"),
+    ] = None,
+    score: Annotated[
+        str,
+        typer.Option(help="of boxes, instead of --least: 0.6, or cat=0.6,dog=0.3..0.5 (unsure..)"),
+    ] = "",
     soft: Annotated[
         bool, typer.Option("--soft/--hard", help="probabilities, or the likeliest class")
     ] = False,
@@ -74,8 +94,9 @@ def pseudo(
     """Label the test images by the model of each fold, for training on them: data.pseudo=FILE.
 
     Each fold learns from the labels of its own model alone: that one never saw what the fold
-    validates on.
+    validates on. Boxes that are sure become labels, unsure pixels of masks count nowhere, pictures
+    with too much doubt are left out.
     """
     from common.commands.pseudo import write_pseudo
 
-    write_pseudo(competition, run, least, top, soft, data, runs)
+    write_pseudo(competition, run, least, top, doubt, score, soft, data, runs)

@@ -18,12 +18,12 @@ def add_commands(app: typer.Typer) -> None:
 def sweep(
     competition: Name,
     space: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="KEY=A,B,C|KEY=LOW..HIGH|KEY=VALUE...",
             help="choices, a range (of decimals over a factor of 10: by logarithm), or one value",
         ),
-    ],
+    ] = None,
     experiment: Experiment = "baseline",
     fold: Annotated[str, typer.Option(help="number, or all: prunes after each fold")] = "0",
     trials: Annotated[int, typer.Option(help="that the study has in the end, of all workers")] = 20,
@@ -34,16 +34,26 @@ def sweep(
             envvar="KIT_STORAGE", help="URL of a database [sqlite:///<runs>/<name>/sweeps.db]"
         ),
     ] = "",
+    wandb: Annotated[bool, typer.Option("--wandb", help="by W&B instead of Optuna")] = False,
+    wandb_sweep: Annotated[str, typer.Option(help="id of a W&B sweep to work on as well")] = "",
+    method: Annotated[str, typer.Option(help="of W&B: bayes, random or grid")] = "bayes",
     data: DataDir = None,
     runs: RunsDir = None,
 ) -> None:
     """Search for the best config by Optuna; the same command goes on, also several at a time.
 
-    Each trial is a run of its own, NAME-<number>. The last line trains the best one.
+    Each trial is a run of its own, NAME-<number>. The last line trains the best one. With --wandb
+    the service draws the values; other machines work on it by --wandb-sweep ID alone.
     """
+    if wandb or wandb_sweep:
+        from common.commands.sweep_wandb import sweep_by_wandb
+
+        where = (method, wandb_sweep, data, runs)
+        sweep_by_wandb(competition, space or [], experiment, fold, trials, *where)
+        return
     from common.commands.sweep import sweep_experiment
 
-    sweep_experiment(competition, space, experiment, fold, trials, name, storage, data, runs)
+    sweep_experiment(competition, space or [], experiment, fold, trials, name, storage, data, runs)
 
 
 def list_runs(

@@ -44,6 +44,8 @@ class DataConfig(Values):
     ] = "stratified"
     fold_stratify: str = "label"  # column whose shares every fold keeps
     fold_group: str = "group"  # column whose rows stay together, for the group kinds
+    ignore: int | None = Field(None, ge=0, le=255)  # segmentation: value of mask files whose pixels
+    # count nowhere; None = 255 where there are several classes, and none where there is one
     pseudo: str = ""  # file of kit pseudo; fold k learns from the labels of fold k's model alone
     pseudo_weight: float = Field(1.0, ge=0)  # of a pseudo-label's loss; a true label's is 1
     pseudo_start: int = Field(0, ge=0)  # epochs (frozen ones, too) before pseudo-labels count
@@ -138,14 +140,28 @@ class LogConfig(Values):
         return [word for word in value.split(",") if word] if words else value
 
 
+class MaskConfig(Values):
+    """How probabilities of masks become foreground, and foreground becomes objects."""
+
+    threshold: float | None = Field(None, gt=0, lt=1)  # of one class, from which on it is there;
+    # None = as kit oof found best, else as each validation did
+    min_area: int | None = Field(None, ge=0)  # pixels of the picture; smaller parts are left out;
+    # None = as kit oof --parts found best, else 0
+    instances: Literal["none", "components", "watershed"] = "none"  # one class: what is an object:
+    # a part that hangs together, or what of it lies between its waists
+    min_distance: int | None = Field(None, ge=1)  # pixels between the middles of two objects of a
+    # watershed; None = as kit oof --parts found best, else 5
+
+
 class PredictConfig(Values):
     """How test images are predicted, and what is given up where time runs out."""
 
-    tta: Literal["none", "flip", "mirrors", "d4"] = "none"  # views of each image: 1, 2, 4 or 8
-    # of the trained size; each is one more set of views
+    tta: Literal["none", "flip", "mirrors", "d4", "five_crop"] = "none"  # views of each image: 1,
+    # 2, 4, 8 or, of classes, 5: centre and corners at the trained size of an image read larger
     weights: tuple[Annotated[float, Field(ge=0)], ...] = ()  # of the checkpoints, in their order;
     # empty: all alike. Classes and masks only, for boxes are fused
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((1.0,), min_length=1)
+    masks: MaskConfig = MaskConfig()  # of segmentation
     time_limit: float = Field(0, ge=0)  # hours from the start of the process; 0 = none
     fallback: tuple[Literal["tta", "models"], ...] = ("tta", "models")  # given up first to last,
     # for the images that remain, when the estimate exceeds the limit

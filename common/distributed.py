@@ -116,6 +116,15 @@ def from_first(value: T) -> T:
     return told[0]  # type: ignore[return-value]
 
 
+def follow_first(own: Iterator[T]) -> Iterator[T]:
+    """Yield in every process what the first one's iterator yields; no other one's is begun."""
+    if _world.size == 1:
+        yield from own
+        return
+    while (one := from_first(next(own, None) if is_first() else None)) is not None:
+        yield one
+
+
 def any_of(flag: bool) -> bool:
     """Return whether it is so in any process; the host alone is asked."""
     if _world.size == 1:

@@ -81,8 +81,13 @@ def redact(text: str) -> str:
 
 
 def hide_password(text: str) -> str:
-    """Return the text with what stands before the @ of an address as `***`."""
-    return re.sub(r"(?<=://)[^\s/@]+@", "***@", text)
+    """Return the text with the user and password of addresses as `***`.
+
+    All before the last @ of a word is hidden, for a password may hold a slash or an @ as it is;
+    so is `password=` among an address's options.
+    """
+    text = re.sub(r"(?<=://)(?!/)\S+@", "***@", text)
+    return re.sub(r"(?i)(?<=[?&]password=)[^\s&'\"]+", "***", text)
 
 
 def device() -> Any:

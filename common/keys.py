@@ -34,6 +34,7 @@ LOSS_CENTRES = "loss_centres"  # (N,) float
 # Columns of a frame beside the keys above (image_id, label, mask, boxes, labels, group).
 PATH = "path"  # where the image lies
 FOLD = "fold"  # which fold validates on this row
+OBJECTS = "objects"  # one class: true objects, a label map's path, or run-length codes by line
 
 # What an evaluation keeps of every sample.
 TARGET = "target"  # the truth, as the metrics take it

@@ -12,6 +12,14 @@ LOCK = ".lock"
 HELD: dict[Path, TextIO] = {}  # open files of this process's locks
 
 
+class Taken(KitError):
+    """Another process has the folder; `owner` says which."""
+
+    def __init__(self, message: str, owner: str) -> None:
+        super().__init__(message)
+        self.owner = owner
+
+
 def lock_run(folder: Path) -> None:
     """Make the folder this process's own until `unlock_run` or its end, however that comes.
 
@@ -19,7 +27,8 @@ def lock_run(folder: Path) -> None:
     workers, so that none is ever left behind.
 
     Raises:
-        KitError: another process has it, or the folder cannot be written.
+        Taken: another process has it.
+        KitError: the folder cannot be written.
     """
     path = folder.resolve() / LOCK
     if path in HELD:
@@ -33,9 +42,10 @@ def lock_run(folder: Path) -> None:
         file.seek(0)
         owner = file.read().strip() or "another process"
         file.close()
-        raise KitError(
+        raise Taken(
             f"expected to be alone in '{folder}', but {owner} is training there; "
-            "wait for it, stop it, or store this run elsewhere by --name"
+            "wait for it, stop it, or store this run elsewhere by --name",
+            owner,
         )
     file.truncate(0)
     since = time.strftime("%Y-%m-%d %H:%M:%S")

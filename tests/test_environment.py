@@ -53,3 +53,18 @@ def test_an_address_keeps_its_password_to_itself():
     assert hide_password(text) == (
         "kit sweep c --storage postgresql://***@host/db sqlite:////tmp/a@b.db"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://me:wo/rd@host/db", "postgresql://***@host/db"),
+        ("mysql+pymysql://me:w@rd@host:3306/db x", "mysql+pymysql://***@host:3306/db x"),
+        (
+            "postgresql://host/db?user=me&password=word&a=1",
+            "postgresql://host/db?user=me&password=***&a=1",
+        ),
+    ],
+)
+def test_no_part_of_a_password_is_left(text, shown):
+    assert hide_password(text) == shown

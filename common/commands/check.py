@@ -13,8 +13,9 @@ from common.commands.checks.table import table_lines, verdict
 from common.competition import Competition
 from common.config import Config, parse_overrides
 from common.data.audit.duplicates import table_of
-from common.data.audit.finding import Finding, warning
+from common.data.audit.finding import Finding, ok, problem, warning
 from common.data.folds import fold_frame
+from common.data.pseudo_file import check_test, remedy_of
 from common.environment import data_dir, runs_dir
 from common.errors import KitError
 from common.keys import FOLD
@@ -70,7 +71,23 @@ def _audit(competition: Competition, config: Config, place: Path, run: Run) -> A
     remedy = "mend the data or competitions/<name>/data.py, or go on if that is how it should be"
     said = [warning("reading", str(message.message), remedy) for message in caught]
     audit.findings[:0] = said
+    audit.findings.extend(pseudo_findings(test, config))
     return audit
+
+
+def pseudo_findings(test: pd.DataFrame, config: Config) -> list[Finding]:
+    """Compare pseudo-labels with the test set; that there is no such file is told elsewhere."""
+    file = Path(config.data.pseudo)
+    if not file.is_file():
+        return []
+    remedy = remedy_of(config)
+    try:
+        told = check_test(file, test, config)
+    except KitError as error:
+        return [problem("pseudo-labels", str(error).removesuffix(f"; {remedy}"), remedy)]
+    if told:
+        return [warning("pseudo-labels", told.removesuffix(f"; {remedy}"), remedy)]
+    return [ok("pseudo-labels", f"made of the {len(test)} test images that there are")]
 
 
 def _write_duplicates(audit: Audit, config: Config, folder: Path) -> list[Path]:

@@ -6,25 +6,33 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.commands.oof_decisions import say_decisions, tune_decisions, write_decisions
+from common.commands.oof_decisions import (
+    masks_to_predict,
+    say_decisions,
+    tune_decisions,
+    write_decisions,
+)
+from common.commands.oof_parts import Parts, score_parts
 from common.commands.oof_sureness import against, check_public, sureness
 from common.commands.oof_views import say_views
+from common.commands.predict import predict_options
 from common.competition import Competition
 from common.config import Config
 from common.environment import runs_dir
+from common.errors import KitError
+from common.inference.decisions import DECISIONS
 from common.keys import FOLD, IMAGE_ID
 from common.label_history import LabelHistory, records, say, word_issues
 from common.metrics.base import Metric
 from common.metrics.nested import Tuned
 from common.metrics.testimony import DOUBT, REGION
 from common.oof import read_oof
-from common.oof_files import read_experiment
+from common.oof_files import Experiment, read_experiment
 from common.oof_samples import read_samples
 from common.runs import Run
 from common.train_losses import confirm, learnt_late
 
 PUBLIC = 0.3  # share of the test set on the public leader board, unless told
-DECISIONS = "decisions.json"  # beside the folds: tuned thresholds, by metric
 LISTED = 10  # label issues that are printed
 TRAIN_LOSS = "train_loss"  # column: of a sample, where it was learnt from
 
@@ -37,6 +45,8 @@ def score_out_of_fold(
     rival: str = "",
     tta: bool = False,
     given_data: Path | None = None,
+    parts: bool = False,
+    overrides: Sequence[str] = (),
 ) -> None:
     """Print every metric per fold, their mean and spread, pooled, and how sure that is.
 
@@ -46,12 +56,17 @@ def score_out_of_fold(
         public: share of the test set that the public leader board shows.
         rival: another experiment, compared on the samples that both have.
         tta: predict the folds again with each set of views.
+        parts: predict masks whole again, and tune the least area of a part.
+        overrides: `predict.key=value`, of what the runs' config says, for `parts`.
     """
     check_public(public)
+    if overrides and not parts:
+        raise KitError(f"expected --parts with '{overrides[0]}', which it predicts with; add it")
     root = runs_dir(given_runs)
     found = read_experiment(root, name, experiment)
     other = read_experiment(root, name, rival) if rival else None
     config, frame = found.config, found.frame
+    options = predict_options(found.runs[0].best(), overrides) if overrides else None
     samples = read_samples(frame, config)
     decided: dict[str, list[Tuned]] = {}
     for metric in Competition.find(name).metrics(config):
@@ -62,13 +77,29 @@ def score_out_of_fold(
             *say_decisions(decided[metric.name], config),
         ):
             print(line)
-    write_decisions(decided, found.runs[0].folder.parent / DECISIONS)
     print(f"{len(frame)} samples of {len(found.runs)} of {config.data.n_folds} folds")
+    whole = options or config.predict
+    tuned_parts = score_parts(name, found, whole, given_data, public) if parts else None
+    if tuned_parts:
+        print("\n".join(tuned_parts.lines))
+    _keep(found, decided, tuned_parts)
     if other:
         print("\n".join(against(name, found, other, public)))
     if tta:
         print("\n".join(say_views(name, found, given_data)))
     _show_issues(found.runs)
+
+
+def _keep(found: Experiment, decided: dict[str, list[Tuned]], parts: Parts | None) -> None:
+    """Write what was tuned, and for masks what `kit predict` takes of it."""
+    file = found.runs[0].folder.parent / DECISIONS
+    if found.config.task != "segmentation":
+        write_decisions(decided, file)
+        return
+    predict = masks_to_predict(
+        found.runs, decided[found.config.metric], parts.predict if parts else None, file
+    )
+    write_decisions({**decided, **(parts.decided if parts else {})}, file, predict)
 
 
 def _show_issues(runs: Sequence[Run]) -> None:

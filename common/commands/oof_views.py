@@ -14,8 +14,9 @@ from common.data.image import image_size
 from common.environment import data_dir
 from common.errors import KitError
 from common.inference.classification import predict_classes
+from common.inference.crops import FIVE_CROP
 from common.inference.detection import predict_boxes
-from common.inference.views import TTA
+from common.inference.views import TTA, passes_of
 from common.keys import BOXES, IMAGE_ID, LABELS, PATH, SCORES
 from common.oof import read_oof
 from common.oof_files import Experiment
@@ -31,23 +32,33 @@ def say_views(name: str, found: Experiment, given_data: Path | None) -> list[str
     """
     config, competition = found.config, Competition.find(name)
     if config.task == "segmentation":
-        raise KitError("expected classes or boxes with --tta, got masks; submit with each instead")
+        raise KitError(
+            "expected classes or boxes with --tta, got masks; compare kit oof --parts with "
+            "kit oof --parts predict.tta=d4"
+        )
     metric = competition.metrics(config)[0]
     frames = _frames(competition, found, data_dir(name, given_data))
     target, _ = read_oof(found.frame, config)
     lines: list[str] = []
     plain = once = float("nan")
-    for views, passes in TTA.items():
-        start = time.perf_counter()
-        predicted = _predict(found, frames, PredictConfig(tta=views))
+    for views in _sets(config):
+        options, start = PredictConfig(tta=views), time.perf_counter()
+        predicted = _predict(found, frames, options)
         seconds = (time.perf_counter() - start) / len(found.frame)
         score = float(metric.function(target, predicted))
         if not lines:
             plain, once = score, seconds
         gain = f"{score - plain:+.4f}" if lines else " " * 7
         cost = f"{seconds / once:4.1f} times the time of one"
-        lines.append(f"  {views:8} {len(passes)} views  {score:.4f}  {gain}  {cost}")
+        count = len(passes_of(options))
+        lines.append(f"  {views:9} {count} views  {score:.4f}  {gain}  {cost}")
     return [f"{metric.name} by predict.tta, out of fold:", *lines]
+
+
+def _sets(config: Config) -> list[str]:
+    """Return the names of `predict.tta` that a config can be predicted with."""
+    crops = config.task == "classification" and config.data.img_size is not None
+    return [*TTA, *([FIVE_CROP] if crops else [])]
 
 
 def _frames(competition: Competition, found: Experiment, place: Path) -> list[pd.DataFrame]:

@@ -1,34 +1,37 @@
 """kit pseudo."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from common.commands.pseudo_cuts import cuts_of, parse_cuts
+from common.commands.pseudo_runs import check_unseen, runs_of_all_folds
 from common.competition import Competition
 from common.config import Config
-from common.data.files import some
 from common.data.folds import fold_frame
-from common.data.pseudo_table import (
-    FOLDS,
-    MADE_BY,
-    SEVERAL,
-    folds_digest,
-    pseudo_rows,
-    sureness,
-    surest,
-)
+from common.data.pseudo_table import CLASSES, FOLDS, MADE_BY, TEST_IDS, folds_digest
 from common.environment import data_dir, runs_dir
-from common.errors import KitError, cannot_write, did_you_mean
-from common.keys import FOLD, IMAGE_ID, LABEL, PROBABILITY
-from common.runs import Run, find_runs
+from common.errors import KitError, cannot_write
+from common.inference.pseudo import Labelled, Rules, label_boxes, label_classes, label_masks
+from common.keys import FOLD, IMAGE_ID
+from common.runs import Run
+
+# Of a box the probability at the cut: those above it are right more often.
+LEAST = {"classification": 0.95, "segmentation": 0.95, "detection": 0.7}
+# Unsure pixels count nowhere, but objects that were found unsurely are background to a detector.
+DOUBT = {"segmentation": 0.5, "detection": 0.33}
+TASKS = {"soft": ("classification",), "doubt": ("segmentation", "detection")}
+Label = Callable[[Run, pd.DataFrame], Labelled]
 
 
 def write_pseudo(
     name: str,
     experiment: str,
-    least: float,
+    least: float | None,
     top: float,
+    doubt: float | None,
+    score: str,
     soft: bool,
     given_data: Path | None,
     given_runs: Path | None,
@@ -36,103 +39,79 @@ def write_pseudo(
     """Label the test images by the best checkpoint of each fold, into one file of the experiment.
 
     Args:
-        least: probability of a label that is kept.
+        least: probability from which a class, a pixel or a box is sure; None: as the task has it.
         top: share of the test images, the surest, that are kept.
+        doubt: share of a picture's boxes or pixels that may be unsure; None: as the task has it.
+        score: of boxes, instead of `least`: scores from which they are sure, see `parse_cuts`.
         soft: probabilities instead of the likeliest class.
 
     Raises:
         KitError: a fold has no checkpoint or was trained on other folds than there are now; a test
             image is one of the training images; the models of a fold are sure of nothing.
     """
-    if not (0 <= least <= 1 and 0 < top <= 1):
-        raise KitError(f"expected --least in 0..1 and --top above 0, to 1, got {least} and {top}")
     competition, root = Competition.find(name), runs_dir(given_runs)
-    runs = _all_folds(name, experiment, root)
+    runs = runs_of_all_folds(name, experiment, root)
     config, place = runs[0].config, data_dir(name, given_data)
+    rules = rules_of(config, least, top, doubt, score, soft)
     data = competition.module("data")
     test = data.read_test(place)
     frame = fold_frame(runs[0].folds_file, data.read_train(place, config), config)
-    _check_unseen(runs, frame, test)
-    tables = [_label(run, test, least, top, soft).assign(**{FOLD: run.fold}) for run in runs]
-    digest = folds_digest(frame)
-    table = pd.concat(tables, ignore_index=True).assign(**{FOLDS: digest})
+    check_unseen(runs, frame, test)
+    label = _labeller(runs, rules, score)
     path = root / name / f"pseudo-{experiment}.parquet"
-    _write(table, path)
-    print("\n".join(_lines(tables, len(test), config)))
+    found = [(run, label(run, test)) for run in runs]
+    _write(_join(found, frame, test, config), path)
+    print("\n".join(_line(run, one, len(test)) for run, one in found))
     again = f"kit train {name} --experiment EXPERIMENT data.pseudo={path} --fold all --name NAME"
     print(f"{path}\ntrain on them, with the overrides of {experiment}: {again}")
     return path
 
 
-def _all_folds(name: str, experiment: str, root: Path) -> list[Run]:
-    known = [run for run in find_runs(root, name) if run.best().exists()]
-    runs = sorted((run for run in known if run.experiment == experiment), key=lambda run: run.fold)
-    if not runs:
-        others = sorted({run.experiment for run in known})
-        hint = f"{did_you_mean(experiment, others)}; or " if others else ""
+def rules_of(
+    config: Config, least: float | None, top: float, doubt: float | None, score: str, soft: bool
+) -> Rules:
+    """Return the rules, or say which option the task does not have."""
+    given = {"soft": soft, "doubt": doubt is not None, "score": bool(score)}
+    for option, there in given.items():
+        tasks = TASKS.get(option, ("detection",))
+        if there and config.task not in tasks:
+            raise KitError(f"expected --{option} for {' or '.join(tasks)} alone, leave it out")
+    if least is not None and score:
+        raise KitError("expected --least or --score, got both; leave one out")
+    least = LEAST[config.task] if least is None else least
+    doubt = DOUBT.get(config.task, 0.0) if doubt is None else doubt
+    rules = Rules(least, top, doubt, soft)
+    if not (0 <= rules.least <= 1 and 0 < top <= 1 and 0 <= rules.doubt <= 1):
         raise KitError(
-            f"expected a trained experiment {name}/{experiment} in '{root}', found none; "
-            f"{hint}kit train {name} --experiment {experiment} --fold all"
+            f"expected --least and --doubt in 0..1 and --top above 0, to 1, got {rules.least}, "
+            f"{rules.doubt} and {top}"
         )
-    config = runs[0].config
-    if config.task != "classification":
-        raise KitError(f"expected a classification to label by, {name} is {config.task}")
-    lacking = sorted(set(range(config.data.n_folds)) - {run.fold for run in runs})
-    if lacking:
-        raise KitError(
-            f"expected a trained model of each of {config.data.n_folds} folds, {name}/{experiment} "
-            f"lacks {some(lacking)}: each fold learns from labels of its own model alone; kit "
-            f"train {name} --experiment {experiment} --fold {lacking[0]}"
-        )
-    for run in runs:
-        if (run.config.classes, run.config.multilabel) != (config.classes, config.multilabel):
-            raise KitError(
-                f"expected the classes {some(config.classes)} in all folds, {run.name} has "
-                f"{some(run.config.classes)}; train it anew"
-            )
-    return runs
+    if config.task == "detection" and rules.least <= 0.5:
+        raise KitError(f"expected --least above 0.5 for boxes, got {rules.least}: right or wrong")
+    return rules
 
 
-def _check_unseen(runs: Sequence[Run], frame: pd.DataFrame, test: pd.DataFrame) -> None:
-    """Raise unless each run validated on what its fold is now, and no test image is trained on."""
-    both = sorted(set(frame[IMAGE_ID].astype(str)) & set(test[IMAGE_ID].astype(str)))
-    if both:
-        raise KitError(
-            f"expected test images apart from the training images, {len(both)} ids are of both: "
-            f"{some(both)}; name them otherwise in competitions/<name>/data.py, or drop them"
-        )
-    for run in runs:
-        now = set(frame.loc[frame[FOLD] == run.fold, IMAGE_ID].astype(str))
-        there = run.oof_file.exists()
-        if not there or set(pd.read_parquet(run.oof_file, columns=[IMAGE_ID])[IMAGE_ID]) != now:
-            what = "was trained on other folds" if there else "has no out-of-fold predictions"
-            raise KitError(
-                f"expected runs that never saw what their fold validates on, {run.name} {what} "
-                f"('{run.folds_file}' says which there are now); train it anew"
-            )
+def _labeller(runs: Sequence[Run], rules: Rules, score: str) -> Label:
+    task = runs[0].config.task
+    if task == "classification":
+        return lambda run, test: label_classes(run, test, rules)
+    if task == "segmentation":
+        return lambda run, test: label_masks(run, test, rules)
+    given = parse_cuts(score, runs[0].config) if score else None
+    return lambda run, test: label_boxes(
+        run, test, rules, given or cuts_of(runs, run.fold, rules.least)
+    )
 
 
-def _label(run: Run, test: pd.DataFrame, least: float, top: float, soft: bool) -> pd.DataFrame:
-    from common.inference.classification import predict_classes
-    from common.inference.outcome import last_outcome
-    from common.inference.predict import options_of
-
-    config = run.config
-    # Who has run out of time gives images the mean of others, which is no label.
-    options = options_of([run.best()], None).model_copy(update={"time_limit": 0})
-    probs = predict_classes([run.best()], test, options)[list(config.classes)].to_numpy()
-    rows = test.assign(**{IMAGE_ID: test[IMAGE_ID].astype(str)})
-    readable = ~rows[IMAGE_ID].isin(last_outcome().broken_ids).to_numpy()
-    rows, probs = rows[readable], probs[readable]
-    sure = sureness(probs, config.multilabel)
-    kept = surest(sure, least, top)
-    if not len(kept):
-        raise KitError(
-            f"expected images of which {run.name} is sure by {least:g}, the surest of {len(sure)} "
-            f"is at {sure.max():.3f}; lower --least, raise --top or train longer"
-        )
-    found = pseudo_rows(rows.iloc[kept], probs[kept], config.classes, config.multilabel, soft)
-    return found.assign(**{MADE_BY: run.name})
+def _join(
+    found: Sequence[tuple[Run, Labelled]], frame: pd.DataFrame, test: pd.DataFrame, config: Config
+) -> pd.DataFrame:
+    tables = [
+        one.rows.assign(**{FOLD: run.fold}).assign(**{MADE_BY: run.name}) for run, one in found
+    ]
+    table = pd.concat(tables, ignore_index=True).assign(**{FOLDS: folds_digest(frame)})
+    table.attrs = {CLASSES: list(config.classes), TEST_IDS: test[IMAGE_ID].astype(str).tolist()}
+    return table
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
@@ -144,17 +123,6 @@ def _write(table: pd.DataFrame, path: Path) -> None:
         raise cannot_write(path, error) from error
 
 
-def _lines(tables: Sequence[pd.DataFrame], count: int, config: Config) -> list[str]:
-    """Return for each fold how many images it labelled, and how often which class."""
-    lines = []
-    for table in tables:
-        per_class = ", ".join(f"{c} {_count(table, c, config):.4g}" for c in config.classes)
-        lines.append(f"fold {table[FOLD].iloc[0]}: {len(table)} of {count} images ({per_class})")
-    return lines
-
-
-def _count(table: pd.DataFrame, name: str, config: Config) -> float:
-    if LABEL in table:
-        return float((table[LABEL] == name).sum())
-    prefix = SEVERAL if f"{SEVERAL}{name}" in table else PROBABILITY
-    return float(table[f"{prefix}{name}"].sum())
+def _line(run: Run, found: Labelled, count: int) -> str:
+    """Return how many images a fold's model labelled, and how often which class."""
+    return f"fold {run.fold}: {len(found.rows)} of {count} images ({', '.join(found.counts)})"

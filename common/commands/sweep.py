@@ -90,12 +90,27 @@ class Sweep:
         except SystemExit as leave:
             code = int(leave.code or 0)
         run = Run(runs_dir(runs) / self.competition.name / name / f"fold{fold}")
-        summary = run.summary
-        if summary.get("status") == "finished":
-            return float(summary["metrics"][f"valid/{run.config.metric}"])
-        if str(summary.get("interrupted_by", "")).startswith("anomaly"):
-            return math.nan  # the step was too long, say: such values are as bad as it gets
-        raise Interrupted(code)
+        return fold_score(run, code)
+
+
+def fold_score(run: Run, code: int) -> float:
+    """Return the score of a fold that was trained; NaN if its loss or gradients blew up.
+
+    Args:
+        code: that its training exited with.
+
+    Raises:
+        Interrupted: it was not trained to its end.
+        KitError: it could not be trained at all.
+    """
+    if code == 2:
+        raise KitError(f"expected {run.folder} to be trained, got the error above; mend it")
+    summary = run.summary
+    if summary.get("status") == "finished":
+        return float(summary["metrics"][f"valid/{run.config.metric}"])
+    if str(summary.get("interrupted_by", "")).startswith("anomaly"):
+        return math.nan  # the step was too long, say: such values are as bad as it gets
+    raise Interrupted(code)
 
 
 class Interrupted(Exception):
@@ -137,7 +152,7 @@ def sweep_experiment(
     metric = competition.metrics(config)[0]
     asked = [*words, f"--experiment={experiment}", f"--fold={fold}"]
     study = open_study(url, named, metric.maximise, config.train.seed, asked)
-    folds = _folds(fold, config, fixed)
+    folds = folds_of(fold, config, fixed)
     places = (given_data, given_runs)
     sweep = Sweep(competition, experiment, folds, space, fixed, places)
     try:
@@ -172,7 +187,8 @@ def _any_complete(study: "Study") -> bool:
     return any(trial.state.name == "COMPLETE" for trial in study.trials)
 
 
-def _folds(fold: str, config: Config, fixed: Sequence[str]) -> list[int]:
+def folds_of(fold: str, config: Config, fixed: Sequence[str]) -> list[int]:
+    """Return the folds that --fold means once the overrides hold."""
     from common.commands.train import chosen_folds
     from common.config import parse_overrides
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import optuna
 from optuna import TrialPruned as TrialPruned
@@ -12,6 +13,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from common.commands.sweep_space import Choices, Range
 from common.environment import hide_password
@@ -19,6 +21,11 @@ from common.errors import KitError
 
 RUN, AGAIN, ASKED = "run", "again", "asked"  # attributes of trials, and of the study
 HEARTBEAT = 30  # seconds; a trial that is silent for twice as long belongs to a process that died
+DRIVERS = {  # packages of the modules that SQLAlchemy imports unless an address names another
+    "psycopg2": "psycopg2-binary",
+    "psycopg": "'psycopg[binary]'",
+    "MySQLdb": "mysqlclient (or write mysql+pymysql:// and pip install pymysql)",
+}
 STARTUP = 4  # finished trials before one may be pruned
 
 
@@ -84,12 +91,7 @@ def open_study(
             load_if_exists=True,
         )
     except Exception as error:  # of SQLAlchemy, of the database's driver, of Optuna
-        shown = hide_password(storage)
-        said = str(error).strip().partition("\n")[0]
-        raise KitError(
-            f"expected a database at '{shown}', got: {said}; name another by --storage, such as "
-            "sqlite:///runs/sweeps.db"
-        ) from error
+        raise KitError(_no_database(storage, error)) from None  # a chain would show the password
     before = study.user_attrs.get(ASKED)
     if before is not None and before != sorted(asked):
         raise KitError(
@@ -98,6 +100,37 @@ def open_study(
         )
     study.set_user_attr(ASKED, sorted(asked))
     return study
+
+
+def _no_database(storage: str, error: Exception) -> str:
+    shown, said = _shown(storage), str(error).strip().partition("\n")[0]
+    cause = error.__cause__ or error.__context__ or error  # Optuna wraps what SQLAlchemy says
+    lacking = next((e.name for e in (error, cause) if isinstance(e, ImportError) and e.name), None)
+    if lacking:
+        package = DRIVERS.get(lacking, lacking)
+        return (
+            f"expected a driver for the database at '{shown}', got no module '{lacking}'; "
+            f"pip install {package}"
+        )
+    for secret in _secrets(storage):
+        said = said.replace(secret, "***")
+    return (
+        f"expected a database at '{shown}', got: {hide_password(said)}; name another by --storage "
+        "or KIT_STORAGE, such as sqlite:///runs/sweeps.db or postgresql://user:word@host/name"
+    )
+
+
+def _shown(storage: str) -> str:
+    if "://" in storage:
+        return hide_password(storage)
+    return f"***@{storage.rpartition('@')[2]}" if "@" in storage else storage
+
+
+def _secrets(storage: str) -> set[str]:
+    """Return what of an address a driver must not repeat, as it is written and as it is meant."""
+    user = storage.rpartition("://")[2].rpartition("@")[0]
+    words = {user, user.partition(":")[2]} - {""}
+    return words | {unquote(word) for word in words}
 
 
 def suggest(trial: Trial, space: Mapping[str, Choices | Range]) -> dict[str, Any]:
@@ -136,9 +169,29 @@ def run_trials(study: optuna.Study, count: int, objective: Callable[[Trial], flo
     """Run trials until the study has `count` of them, by whichever process.
 
     Those that others are at are not counted, for they may never end: W workers may run W - 1 more.
+
+    Raises:
+        KitError: the database does not answer any more.
     """
-    while len(_ended(study)) < count:
-        study.optimize(objective, n_trials=1)
+    try:
+        while len(_ended(study)) < count:
+            study.optimize(objective, n_trials=1)
+    except Exception as error:
+        lost = _of_database(error)
+        if lost is None:
+            raise
+        said = hide_password(str(lost).strip().partition("\n")[0])
+        raise KitError(
+            f"expected an answer from the sweep's database, got: {said}; the same command goes on "
+            "once it is there again"
+        ) from None
+
+
+def _of_database(error: BaseException | None) -> BaseException | None:
+    """Return what the database said, which Optuna raises as it is, wrapped, or by a slip."""
+    while error is not None and not isinstance(error, SQLAlchemyError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:

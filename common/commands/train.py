@@ -1,16 +1,19 @@
 """kit train."""
 
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common import distributed
+from common.commands.free_folds import free_folds
 from common.competition import Competition
 from common.config import Config, parse_overrides
-from common.environment import data_dir, runs_dir
+from common.data.pseudo_file import check_test
+from common.environment import data_dir, redact, runs_dir
 from common.errors import KitError
 from common.run_inputs import fetch_run
-from common.run_lock import lock_run, unlock_run
+from common.run_lock import unlock_run
 from common.runs import Run
 
 
@@ -26,33 +29,54 @@ def train_folds(
 ) -> None:
     """Train one fold or all; with `resume`, finished folds are passed over.
 
-    The processes that torchrun started train as one.
+    Of several folds, those that another process is at, or finishes meanwhile, are left to it. The
+    processes that torchrun started train one fold after the other together.
     """
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
-    place, root = data_dir(name, given_data), runs_dir(given_runs) / name
-    folders = [root / (stored_as or experiment) / f"fold{k}" for k in chosen_folds(fold, config)]
+    place = data_dir(name, given_data)
+    _check_looks(competition, config)
+    tell_test_set(competition, config, place)
+    root = runs_dir(given_runs) / name / (stored_as or experiment)
+    folders = [root / f"fold{number}" for number in chosen_folds(fold, config)]
     with distributed.joined():
-        for run in map(Run, folders):
-            begins = distributed.is_first() and _begin(run, config, resume)
-            if not distributed.from_first(begins):
-                continue
+        for run in distributed.follow_first(_begun(folders, config, resume)):
             goes_on = distributed.from_first(resume and run.can_resume)
             if _train_one(competition, config, place, run, goes_on) == "interrupted":
                 return  # the session is over, for the other folds too
 
 
-def _begin(run: Run, config: Config, resume: bool) -> bool:
-    """Make the run folder ours, for all processes; tell whether there is anything to do."""
-    lock_run(run.folder)
-    if resume:
-        fetch_run(run)
-    if resume and run.status == "finished" and not _more_epochs(run, config):
-        print(f"{run.folder}: finished already, nothing to do")
-        unlock_run(run.folder)
-        return False
-    Run.create(run.folder, config, resume)
-    return True
+def _begun(folders: Sequence[Path], config: Config, resume: bool) -> Iterator[Run]:
+    """Yield the runs that there is something to do for, each made ours."""
+    for run in free_folds(folders, resume):
+        if resume:
+            fetch_run(run)
+        if resume and run.status == "finished" and not _more_epochs(run, config):
+            print(f"{run.folder}: finished already, nothing to do")
+            unlock_run(run.folder)
+            continue
+        yield Run.create(run.folder, config, resume)
+
+
+def _check_looks(competition: Competition, config: Config) -> None:
+    from common.learners.early import check_ranking
+
+    module = competition.module("train")
+    made_by = getattr(getattr(module, "make_learner", None), "__module__", "")
+    if made_by == f"common.learners.{config.task}" and not hasattr(module, "LossTerm"):
+        check_ranking(config)  # terms of one's own are known once there is a learner
+
+
+def tell_test_set(competition: Competition, config: Config, place: Path) -> None:
+    """Warn of test images without a pseudo-label because they are new since those were made.
+
+    Raises:
+        KitError: a pseudo-label's image is none of the test images any more.
+    """
+    if config.data.pseudo:
+        test = competition.module("data").read_test(place)
+        if told := check_test(Path(config.data.pseudo), test, config):
+            warnings.warn(told, stacklevel=2)
 
 
 def _train_one(
@@ -76,7 +100,7 @@ def _train_one(
 
 
 def _resume_arguments() -> list[str]:
-    given = [argument for argument in sys.argv[1:] if argument != "--resume"]
+    given = [redact(argument) for argument in sys.argv[1:] if argument != "--resume"]
     return given if given[:1] == ["sweep"] else [*given, "--resume"]
 
 

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from common.data.box_frame import flatten_boxes, no_boxes, picture_sizes
-from common.data.dataset import ImageDataset, Read, Transform, to_tensor
+from common.data.dataset import ImageDataset, Read, Transform, Weights, to_tensor
 from common.data.image import image_size, read_image
 from common.data.mosaic import BoxSample, mixup_boxes, mosaic
 from common.errors import KitError
-from common.keys import BOXES, IMAGE, IMAGE_ID, INDEX, LABELS, SIZE
+from common.keys import BOXES, IMAGE, IMAGE_ID, INDEX, LABELS, SIZE, WEIGHT
 
 MIXUP_SHARE = 0.5  # of the samples, if mixup is on; the others show what prediction will see
 BBOXES = "bboxes"  # albumentations' name
@@ -48,6 +49,7 @@ class BoxDataset(ImageDataset):
         mixup: float = 0.0,
     ) -> None:
         super().__init__(frame, transform, seed, min_side, None, read)
+        self.num_classes = num_classes
         if BBOXES not in getattr(transform, "processors", {BBOXES: None}):
             raise KitError("expected a transform with bbox_params; make it by boxes=True")
         self.labelled, self.mosaic, self.mixup = labelled, mosaic, mixup
@@ -58,16 +60,18 @@ class BoxDataset(ImageDataset):
         self.repairs = self._flat.repairs
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return IMAGE `(3, H, W)` uint8, INDEX, BOXES `(K, 4)`, LABELS, SIZE, IMAGE_ID.
+        """Return IMAGE `(3, H, W)` uint8, INDEX, BOXES `(K, 4)`, LABELS, WEIGHT, SIZE, IMAGE_ID.
 
         BOXES are float32 xyxy pixels of IMAGE, SIZE is (height, width) of the file's picture.
         """
         index = range(len(self))[index]
-        image, boxes, labels = self._mixed(index)
+        (image, boxes, labels), rows = self._mixed(index)
         sample: dict[str, Any] = {IMAGE: to_tensor(image), INDEX: index}
         if self.labelled:
             sample[BOXES] = torch.tensor(boxes, dtype=torch.float32)
             sample[LABELS] = torch.tensor(labels, dtype=torch.int64)
+        if self.weights is not None:
+            sample[WEIGHT] = torch.stack([self.weights(row, self.epoch) for row in rows]).min()
         sample[SIZE] = torch.tensor(self.size(index))
         sample[IMAGE_ID] = self.image_id(index)
         return sample
@@ -95,6 +99,20 @@ class BoxDataset(ImageDataset):
         scale = np.array((shape[1] / width, shape[0] / height) * 2, np.float32)
         return boxes * scale, labels
 
+    def append(self, frame: pd.DataFrame, labels: Tensor | None, weights: Weights) -> None:
+        """Append further pictures with their boxes.
+
+        Args:
+            frame: columns as above, with width and height.
+            labels: None; they are a column of the frame.
+            weights: of all samples.
+        """
+        assert self._sizes is not None
+        super().append(frame, labels, weights)
+        sizes = picture_sizes(frame)
+        more = flatten_boxes(frame, sizes, self.num_classes)
+        self._sizes, self._flat = np.concatenate([self._sizes, sizes]), self._flat.joined(more)
+
     def deal_targets(self, order: np.ndarray) -> None:
         """Give each row the boxes of row `order[row]`, at the same place of its own picture."""
         if self._sizes is None:
@@ -107,18 +125,22 @@ class BoxDataset(ImageDataset):
         flat = np.concatenate(boxes).astype(np.float32)
         self._flat = replace(self._flat, boxes=flat, labels=labels, starts=starts)
 
-    def _mixed(self, index: int) -> BoxSample:
-        sample = self._whole(index)
+    def _mixed(self, index: int) -> tuple[BoxSample, list[int]]:
+        """Return a sample and the rows that it is made of."""
+        sample, rows = self._whole(index), [index]
         if not (self.mosaic or self.mixup):
-            return sample
+            return sample, rows
         random = self._random(index)
+        count = len(self) if self.weights is None else self.weights.counting(self.epoch)
         if random.random() < self.mosaic:
-            others = [self._whole(other) for other in random.integers(len(self), size=3).tolist()]
+            rows += random.integers(count, size=3).tolist()
+            others = [self._whole(other) for other in rows[1:]]
             sample = mosaic([sample, *others], _side(sample[0]), random)
         if self.mixup and random.random() < MIXUP_SHARE:
-            other = self._whole(int(random.integers(len(self))))
+            rows.append(int(random.integers(count)))
+            other = self._whole(rows[-1])
             sample = mixup_boxes(sample, other, random.beta(self.mixup, self.mixup))
-        return sample
+        return sample, rows
 
     def _whole(self, index: int) -> BoxSample:
         """Return one row's picture, augmented, with its boxes."""

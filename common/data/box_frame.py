@@ -32,6 +32,15 @@ class FlatBoxes:
         rows = slice(self.starts[index], self.starts[index + 1])
         return self.boxes[rows], self.labels[rows]
 
+    def joined(self, other: "FlatBoxes") -> "FlatBoxes":
+        """Return the boxes of these pictures, then of others."""
+        return FlatBoxes(
+            np.concatenate([self.boxes, other.boxes]),
+            np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.starts, self.starts[-1] + other.starts[1:]]),
+            self.repairs + other.repairs,
+        )
+
 
 def no_boxes(num_images: int) -> FlatBoxes:
     """Return what stands for pictures that nobody has labelled."""

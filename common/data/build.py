@@ -32,6 +32,7 @@ def fold_loaders(
         frame: image_id, path, targets and fold.
         cache_dir: where resized copies go if `data.cache` is on.
     """
+    group_columns(frame, config.log.breakdown)  # a wrong name is told before a file is opened
     folds = sorted(frame[FOLD].unique().tolist())
     if fold not in folds:
         raise KitError(f"expected a fold of {folds}, got {fold}; give one of them to --fold")

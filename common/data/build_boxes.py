@@ -11,7 +11,7 @@ from common.data.box_dataset import BoxDataset
 from common.data.build import min_side, reader
 from common.data.columns import fold_groups, group_columns
 from common.data.loaders import make_loader
-from common.data.pseudo import refuse_pseudo
+from common.data.pseudo import add_pseudo_boxes
 from common.data.tolerant import tolerant_loader
 from common.data.transforms import train_transforms, valid_transforms
 from common.errors import KitError
@@ -27,7 +27,7 @@ def box_loaders(
         frame: image_id, path, boxes, labels, fold and, if known, width and height.
         cache_dir: where resized copies go if `data.cache` is on.
     """
-    refuse_pseudo(config)
+    group_columns(frame, config.log.breakdown)  # a wrong name is told before a file is opened
     folds = sorted(frame[FOLD].unique().tolist())
     if fold not in folds:
         raise KitError(f"expected a fold of {folds}, got {fold}; give one of them to --fold")
@@ -45,6 +45,8 @@ def box_loaders(
         mixup=train.mixup,
         **common,
     )
+    if data.pseudo:
+        add_pseudo_boxes(training, frame, fold, config)
     rows = frame[held_out].reset_index(drop=True)
     validation = BoxDataset(
         rows,

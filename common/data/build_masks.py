@@ -11,7 +11,8 @@ from common.config import Config
 from common.data.columns import group_columns
 from common.data.loaders import make_loader
 from common.data.mask_dataset import MaskDataset
-from common.data.pseudo import refuse_pseudo
+from common.data.masks import ignored_value
+from common.data.pseudo import add_pseudo_masks
 from common.data.transforms import train_transforms
 from common.errors import KitError
 from common.keys import FOLD
@@ -26,7 +27,7 @@ def mask_loaders(
         frame: image_id, path, mask, fold and, if there are any, group.
         cache_dir: where uncompressed copies of large compressed pictures and masks go.
     """
-    refuse_pseudo(config)
+    group_columns(frame, config.log.breakdown)  # a wrong name is told before a file is opened
     folds = sorted(frame[FOLD].unique().tolist())
     if fold not in folds:
         raise KitError(f"expected a fold of {folds}, got {fold}; give one of them to --fold")
@@ -34,12 +35,15 @@ def mask_loaders(
     common: dict[str, Any] = {
         "size": data.img_size,
         "num_classes": len(config.classes),
+        "ignore": ignored_value(config),
         "seed": train.seed,
         "folder": None if cache_dir is None else cache_dir / "pixels",
     }
     transform = train_transforms(data.img_size, data.augment)
     rows = frame[~held_out].reset_index(drop=True), frame[held_out].reset_index(drop=True)
     windows = MaskDataset(rows[0], transform=transform, jitter=True, **common)
+    if data.pseudo:
+        add_pseudo_masks(windows, frame, fold, config, cache_dir)
     grid = MaskDataset(rows[1], **common)
     places = np.array([grid.row(index) for index in range(len(grid))])
     grid.columns = group_columns(rows[1], config.log.breakdown, places)

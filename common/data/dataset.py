@@ -1,7 +1,7 @@
 """From rows of a frame to samples: dicts of the keys in `common.keys`, the image first."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -17,7 +17,16 @@ from common.keys import IMAGE, IMAGE_ID, INDEX, LABEL, PATH, WEIGHT
 
 Read = Callable[[str, int], np.ndarray]
 Transform = Callable[..., dict[str, Any]]
-Weights = Callable[[int, int], Tensor]  # of a sample, by its index and the epoch
+
+
+class Weights(Protocol):
+    """How much the loss of each sample counts."""
+
+    def __call__(self, index: int, epoch: int) -> Tensor:
+        """Return the weight of a sample in an epoch, a scalar."""
+
+    def counting(self, epoch: int) -> int:
+        """Return how many samples, from the first on, an epoch may learn from."""
 
 
 class ImageDataset(Dataset[dict[str, Any]]):
@@ -87,12 +96,12 @@ class ImageDataset(Dataset[dict[str, Any]]):
         """Return the id of a row."""
         return self._ids[index].decode()
 
-    def append(self, frame: pd.DataFrame, labels: Tensor, weights: Weights) -> None:
+    def append(self, frame: pd.DataFrame, labels: Tensor | None, weights: Weights) -> None:
         """Append further images.
 
         Args:
             frame: their image_id and path.
-            labels: of all samples, those from before first.
+            labels: of all samples, those from before first; None without LABEL.
             weights: of all samples.
         """
         self._ids = np.concatenate([self._ids, _encode(frame[IMAGE_ID])])

@@ -1,8 +1,10 @@
 """Finding files, and saying it well when they are not there."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from common.data.shards import list_members
+from common.data.stored import SUFFIX
 from common.errors import KitError, did_you_mean
 
 FIX = "fix it in competitions/<name>/data.py"
@@ -23,19 +25,28 @@ def check_file(path: Path) -> None:
 
 
 def find_files(folder: Path, suffixes: Sequence[str], deep: bool = False) -> dict[str, Path]:
-    """Map names relative to the folder to image files, sorted; hidden files are left out."""
+    """Map names relative to the folder to image files, sorted; hidden files are left out.
+
+    Members of tar shards count as files of the shard's folder; a file of its own comes before a
+    member of the same name. See `common.data.stored` for their paths.
+    """
     if not folder.is_dir():
         raise KitError(
             f"expected the image folder '{folder}', found none; name the data folder with "
             f"--data DIR or KIT_DATA, or {FIX}"
         )
     wanted = {suffix.lower() for suffix in suffixes}
-    paths = folder.rglob("*") if deep else folder.iterdir()
+    paths = list(folder.rglob("*") if deep else folder.iterdir())
     found = {
         path.relative_to(folder).as_posix(): path
         for path in paths
         if path.suffix.lower() in wanted and not path.name.startswith(".")
     }
+    for member in list_members(path for path in paths if path.suffix == SUFFIX):
+        place, base = PurePath(member.shard).parent / member.name, PurePath(member.name)
+        is_here = deep or len(base.parts) == 1
+        if is_here and base.suffix.lower() in wanted and not base.name.startswith("."):
+            found.setdefault(place.relative_to(folder).as_posix(), member.path)
     return dict(sorted(found.items()))
 
 

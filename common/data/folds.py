@@ -1,7 +1,6 @@
 """Folds: made once, kept in a file, read ever after: every run validates on the same rows."""
 
 import json
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 from common.config import Config
 from common.data.files import some
 from common.data.frame import check_ids
+from common.data.partial import partial
 from common.data.splits import FIX, Columns, Kind, check_count, group_codes, splitter, strata
 from common.errors import KitError
 from common.keys import FOLD, IMAGE_ID, LABEL
@@ -173,7 +173,7 @@ def _check_whole(frame: pd.DataFrame, group: str | None, path: Path, remedy: str
 
 def _write(path: Path, frame: pd.DataFrame, settings: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = partial(path)
     text = frame[[IMAGE_ID, FOLD]].to_csv(index=False, lineterminator="\n")
     temporary.write_text(f"# {json.dumps(settings)}\n{text}", encoding="utf-8")
     temporary.replace(path)

@@ -5,7 +5,6 @@ are divided by 257 (so that 65535 is 255), EXIF orientation is applied. A file t
 whole is an error with its path; nothing is filled up with grey.
 """
 
-import os
 import struct
 import warnings
 from io import BytesIO
@@ -17,6 +16,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from common.data.jpeg import JpegHeader, exif_orientation, is_jpeg, read_header
+from common.data.stored import FilePath as FilePath
+from common.data.stored import open_stored, read_stored
 from common.errors import KitError
 
 try:
@@ -24,7 +25,6 @@ try:
 except ImportError:  # the Kaggle image lacks it; OpenCV gives the same pixels
     simplejpeg = None
 
-FilePath = str | os.PathLike[str]
 HEADER_BYTES = 65536  # what a header without large profiles fits into
 REDUCED = {
     2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -70,7 +70,7 @@ def image_size(path: FilePath) -> tuple[int, int]:
         height, width, _, orientation = header
     else:
         try:
-            with Image.open(path) as image:
+            with Image.open(open_stored(path)) as image:
                 width, height = image.size
                 orientation = exif_orientation(image.info.get("exif", b""))
         except Exception as error:
@@ -161,8 +161,7 @@ def _decode_deep(data: bytes, path: FilePath) -> np.ndarray:
 
 def _read_bytes(path: FilePath, count: int = -1) -> bytes:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123, for Path.open costs a third more per image
-            data = file.read(count)
+        data = read_stored(path, count)
     except OSError as error:
         _refuse(path, error.strerror or str(error))
     if not data:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from common.data.division import Shard, shard_of
 from common.data.sampling import draw, turns
-from common.data.shards import Shard, shard_of
 from common.errors import KitError
 from common.keys import BOXES, IMAGE, IMAGE_ID, LABELS
 

@@ -17,6 +17,8 @@ import numpy as np
 from PIL import Image
 
 from common.data.image import FilePath, image_size, read_image
+from common.data.partial import partial
+from common.data.stored import member_of, open_stored, state_of
 from common.errors import KitError
 
 LARGE = 2048 * 2048  # pixels from which a copy is worth its room on disk
@@ -37,12 +39,15 @@ def open_pixels(path: FilePath, decode: Decode, folder: Path | None = None) -> n
         folder: see `read_window`.
     """
     try:
-        state = os.stat(path)  # noqa: PTH116, pathlib takes twice the time
+        state = state_of(path)
     except OSError:
         return decode(path)  # says what is wrong
-    key = (os.fspath(path), state.st_size, state.st_mtime_ns)
+    key = (os.fspath(path), *state)
     if layout := _layout(*key):
         offset, shape = layout
+        member = member_of(path)
+        if member:
+            return np.memmap(member.shard, np.uint8, "r", member.offset + offset, shape)
         return np.memmap(path, np.uint8, "r", offset, shape)
     if folder is not None and _is_large(*key):
         copy = _copy(key, decode, Path(folder))
@@ -57,7 +62,7 @@ def _layout(path: str, size: int, _: int) -> tuple[int, tuple[int, ...]] | None:
     if not path.lower().endswith((".tif", ".tiff")):
         return None
     try:
-        with Image.open(path) as image:
+        with Image.open(open_stored(path)) as image:
             tags = dict(getattr(image, "tag_v2", {}))
     except Exception:  # whatever is wrong, the decoder says it better
         return None
@@ -102,7 +107,7 @@ def _copy(key: tuple[str, int, int], decode: Decode, folder: Path) -> np.ndarray
         return np.load(file, mmap_mode="r")
     except (OSError, ValueError):  # not there yet, or cut off by a crash
         pixels = decode(key[0])
-    temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    temporary = partial(file)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as target:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
-from common.data.dataset import Transform, to_tensor
+from common.data.dataset import Transform, Weights, to_tensor
 from common.data.frame import FIX, check_ids
 from common.data.image import image_size
 from common.data.mapped import open_picture
@@ -17,7 +18,9 @@ from common.data.masks import check_mask_size, code_text, read_mask, refuse_blac
 from common.data.texts import Texts
 from common.data.windows import Window, cut, window_grid, window_id
 from common.errors import KitError
-from common.keys import GROUP, IMAGE, IMAGE_ID, INDEX, MASK, PATH
+from common.keys import GROUP, IGNORE, IMAGE, IMAGE_ID, INDEX, MASK, PATH, WEIGHT
+
+NO_GROUP = -1  # code of pictures that were appended
 
 
 class MaskDataset(Dataset[dict[str, Any]]):
@@ -36,6 +39,7 @@ class MaskDataset(Dataset[dict[str, Any]]):
         jitter: in each epoch every window is moved by up to half its side or so, but not beyond the
             border, so that an epoch sees each pixel about once and never the same cuts.
         folder: where uncompressed copies of large compressed files go.
+        ignore: value of mask files that counts nowhere; see `ignored_value`.
     """
 
     def __init__(
@@ -47,19 +51,23 @@ class MaskDataset(Dataset[dict[str, Any]]):
         seed: int = 0,
         jitter: bool = False,
         folder: Path | None = None,
+        ignore: int | None = None,
     ) -> None:
         _check(frame)
         self.size, self.num_classes, self.folder = size, num_classes, folder
+        self.ignore = ignore
         self.transform, self.seed, self.jitter = transform, seed, jitter
         self._ids, self._paths = Texts(map(str, frame[IMAGE_ID])), Texts(map(str, frame[PATH]))
         self._masks = Texts(map(code_text, frame[MASK]))
         self._groups = frame[GROUP].to_numpy(np.int64) if GROUP in frame else None
+        self._own = len(frame)  # rows of the frame; those after them were appended
         self._sizes = np.array([image_size(path) for path in self._paths])
         self._windows = _windows(self._sizes, size)
         self.columns: dict[str, pd.Categorical] = {}  # by which scores are broken down
+        self.weights: Weights | None = None  # of pictures
         for row, (height, width) in enumerate(self._sizes.tolist()):
             check_mask_size(self._masks[row], height, width)
-        refuse_black_and_white(self._masks, num_classes)
+        refuse_black_and_white(self._masks, num_classes, ignore=ignore)
         # Shared memory, so that workers which outlive an epoch see the next one begin.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -67,20 +75,48 @@ class MaskDataset(Dataset[dict[str, Any]]):
         return len(self._windows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return IMAGE `(3, S, S)` and MASK `(S, S)` uint8, INDEX, GROUP, IMAGE_ID."""
+        """Return IMAGE `(3, S, S)` and MASK `(S, S)` uint8, INDEX, GROUP, WEIGHT, IMAGE_ID."""
         index = range(len(self))[index]
         window = self._jittered(index) if self.jitter else self.window(index)
         sample = {"image": self._picture(index, window), "mask": self._mask(index, window)}
         if self.transform is not None:
             sample = self._augment(self.transform, sample, index)
         group = 0 if self._groups is None else int(self._groups[self.row(index)])
+        weighed = {} if self.weights is None else {WEIGHT: self._weight(index, self.weights)}
         return {
             IMAGE: to_tensor(sample["image"]),
             MASK: torch.from_numpy(np.array(sample["mask"], order="C")),
             INDEX: index,
             GROUP: group,
+            **weighed,
             IMAGE_ID: self.image_id(index),
         }
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures the windows are of."""
+        return len(self._ids)
+
+    def append(self, frame: pd.DataFrame, weights: Weights) -> None:
+        """Append further pictures, of no group.
+
+        Args:
+            frame: columns image_id, path and mask: the path of a file of 0 and 1 for one class,
+                else of classes, with IGNORE where nothing is known.
+            weights: of all pictures, those from before first.
+        """
+        sizes = np.array([image_size(path) for path in frame[PATH]]).reshape(-1, 2)
+        for mask, (height, width) in zip(frame[MASK], sizes.tolist(), strict=True):
+            check_mask_size(mask, height, width)
+        windows = _windows(sizes, self.size) + np.array([self.pictures, 0, 0, 0, 0])
+        self._ids = Texts([*self._ids, *map(str, frame[IMAGE_ID])])
+        self._paths = Texts([*self._paths, *map(str, frame[PATH])])
+        self._masks = Texts([*self._masks, *frame[MASK]])
+        if self._groups is not None:
+            self._groups = np.concatenate([self._groups, np.full(len(frame), NO_GROUP)])
+        self._sizes = np.concatenate([self._sizes, sizes])
+        self._windows = np.concatenate([self._windows, windows])
+        self.weights = weights
 
     def raw(self, index: int) -> np.ndarray:
         """Return a window without jitter and augmentation, `(S, S, 3)` uint8."""
@@ -128,7 +164,12 @@ class MaskDataset(Dataset[dict[str, Any]]):
         row = self.row(index)
         height, width = self._sizes[row].tolist()
         text, num_classes = self._masks[row], self.num_classes
-        return read_mask(text, height, width, num_classes, window, self.folder)
+        # A pseudo-label may leave out pixels, whatever the files of the true ones say.
+        ignore = self.ignore if row < self._own else IGNORE
+        return read_mask(text, height, width, num_classes, window, self.folder, ignore)
+
+    def _weight(self, index: int, weights: Weights) -> Tensor:
+        return weights(self.row(index), self.epoch)
 
     def _jittered(self, index: int) -> Window:
         top, left, height, width = self.window(index)

@@ -9,16 +9,19 @@ from common.data.frame import SUFFIXES
 from common.data.masks import code_text
 from common.data.rle import merge
 from common.errors import KitError
-from common.keys import IMAGE_ID, MASK
+from common.keys import IMAGE_ID, MASK, OBJECTS
 
 
-def attach_masks(frame: pd.DataFrame, folder: Path, ending: str = "") -> pd.DataFrame:
-    """Return the frame with `mask`, the file in `folder` named like each image's id.
+def attach_masks(
+    frame: pd.DataFrame, folder: Path, ending: str = "", column: str = MASK
+) -> pd.DataFrame:
+    """Return the frame with a column of the file in `folder` named like each image's id.
 
     Args:
         frame: image_id, a file's name with or without its suffix.
         folder: of the masks.
         ending: what stands in their names between the id and the suffix, such as "_mask".
+        column: OBJECTS where the files number the objects, for `kit oof --parts`.
 
     Raises:
         KitError: an image without a mask.
@@ -31,11 +34,13 @@ def attach_masks(frame: pd.DataFrame, folder: Path, ending: str = "") -> pd.Data
             f"expected a mask in '{folder}' for every image, {len(missing)} of {len(frame)} have "
             f"none: {some(missing)}; {FIX}"
         )
-    return frame.assign(**{MASK: [str(files[stem]) for stem in stems]})
+    return frame.assign(**{column: [str(files[stem]) for stem in stems]})
 
 
 def attach_codes(frame: pd.DataFrame, table: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the frame with `mask`, the union of the codes that a table has for each image.
+
+    Where a row is an instance, `objects` keeps their codes apart, one a line, for what scores them.
 
     Args:
         frame: image_id, one row per image; one that the table lacks has an empty mask.
@@ -52,7 +57,11 @@ def attach_codes(frame: pd.DataFrame, table: pd.DataFrame, column: str) -> pd.Da
             f"{some(sorted(strange))}; {FIX}"
         )
     codes = table[column].map(code_text).groupby(table[IMAGE_ID]).agg(list)
-    return frame.assign(**{MASK: [merge(codes.get(name, [])) for name in frame[IMAGE_ID]]})
+    own = [codes.get(name, []) for name in frame[IMAGE_ID]]
+    frame = frame.assign(**{MASK: [merge(texts) for texts in own]})
+    if max(map(len, own), default=0) < 2:
+        return frame
+    return frame.assign(**{OBJECTS: ["\n".join(filter(None, texts)) for texts in own]})
 
 
 def _stem(image_id: str) -> str:

@@ -15,9 +15,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from common.config import Config
 from common.data.image import FilePath, image_size
 from common.data.mapped import open_pixels
 from common.data.rle import decode
+from common.data.stored import read_stored
 from common.data.windows import Window, inside, pad_mask
 from common.errors import KitError
 from common.keys import IGNORE
@@ -32,17 +34,21 @@ def read_mask(
     num_classes: int = 1,
     window: Window | None = None,
     folder: Path | None = None,
+    ignore: int | None = None,
 ) -> np.ndarray:
-    """Return a mask, or a window of it, as `(h, w)` uint8; IGNORE beyond the border.
+    """Return a mask, or a window of it, as `(h, w)` uint8; IGNORE where nothing is known.
+
+    Nothing is known beyond the picture's border, and where a file holds `ignore`.
 
     Args:
         text: path of a file, or run-length code down the columns from 1; empty, None or NaN is a
             mask without foreground.
         height, width: of the image.
         num_classes: 1: foreground is 1, written as 1 or 255. More: the classes 0 to
-            `num_classes` - 1, and IGNORE where nothing is known.
+            `num_classes` - 1.
         window: None: the whole.
         folder: where uncompressed copies of large compressed masks go.
+        ignore: see `ignored_value`.
 
     Raises:
         KitError: another size than the image's, an unknown value, a file that cannot be read.
@@ -54,13 +60,31 @@ def read_mask(
     if mask.shape[:2] != (height, width):
         _refuse_size(text, (height, width), mask.shape[:2])
     part, beyond = inside(mask, window or Window(0, 0, height, width))
-    return pad_mask(_classes(_one_channel(part, text), num_classes, text), beyond)
+    return pad_mask(_classes(_one_channel(part, text), num_classes, text, ignore), beyond)
+
+
+def ignored_value(config: Config) -> int | None:
+    """Return the value of mask files that counts nowhere; None: there is none.
+
+    Raises:
+        KitError: it is a class as well.
+    """
+    count, ignore = len(config.classes), config.data.ignore
+    if ignore is None:
+        ignore = None if count == 1 else IGNORE
+    if ignore is not None and ignore < max(count, 2):
+        raise KitError(
+            f"expected data.ignore that is no class, got {ignore}, and masks hold the classes 0 to "
+            f"{max(count, 2) - 1}; give the files another value where nothing is known, such as "
+            f"{IGNORE}"
+        )
+    return ignore
 
 
 def read_mask_file(path: FilePath) -> np.ndarray:
     """Return the values of a mask file as `(H, W)` uint8; a palette's indices."""
     try:
-        data = Path(path).read_bytes()
+        data = read_stored(path)
         with Image.open(BytesIO(data)) as image:
             values = np.array(image)
     except (OSError, SyntaxError, ValueError, EOFError) as error:
@@ -109,26 +133,39 @@ def _one_channel(values: np.ndarray, text: Any) -> np.ndarray:
     return np.ascontiguousarray(values[..., 0])
 
 
-def _classes(part: np.ndarray, num_classes: int, text: Any) -> np.ndarray:
-    """Return `(h, w)` uint8 classes of a mask's values."""
+def _classes(part: np.ndarray, num_classes: int, text: Any, ignore: int | None) -> np.ndarray:
+    """Return `(h, w)` uint8 classes of a mask's values, IGNORE where they are `ignore`."""
+    if ignore is None and num_classes > 1:
+        ignore = IGNORE
     found = np.flatnonzero(cv2.calcHist([part], [0], None, [256], [0, 256]))
+    found = found[found != ignore] if ignore is not None else found
+    unknown = "" if ignore is None else f", or {ignore} where nothing is known"
     if num_classes == 1:
-        if not (np.isin(found, (0, 255)).all() or np.isin(found, (0, 1)).all()):
-            _refuse_values(text, found, "0 and 1, or 0 and 255, for one class")
-        return (part != 0).view(np.uint8)
-    if not (known := (found < num_classes) | (found == IGNORE)).all():
-        _refuse_values(text, found[~known], f"0 to {num_classes - 1}, or {IGNORE} for unknown")
-    return part
+        if not any(np.isin(found, (0, top)).all() for top in (1, 255)):
+            _refuse_values(text, found, f"0 and 1, or 0 and 255, for one class{unknown}")
+        classes = (part != 0).view(np.uint8)
+    else:
+        if not (known := found < num_classes).all():
+            _refuse_values(text, found[~known], f"0 to {num_classes - 1}{unknown}")
+        classes = part
+    if ignore is None or (num_classes > 1 and ignore == IGNORE):
+        return classes
+    return np.where(part == ignore, np.uint8(IGNORE), classes)
 
 
 def _refuse_values(text: Any, found: np.ndarray, expected: str) -> NoReturn:
     shown = ", ".join(map(str, found[:8])) + (", ..." if len(found) > 8 else "")
-    raise KitError(f"expected values {expected}, in the mask '{text}', got {shown}; {REMEDY}")
+    raise KitError(
+        f"expected values {expected}, in the mask '{text}', got {shown}; {REMEDY}, or name the "
+        "value of pixels that count nowhere: data.ignore"
+    )
 
 
-def refuse_black_and_white(texts: Iterable[str], num_classes: int, first: int = 8) -> None:
+def refuse_black_and_white(
+    texts: Iterable[str], num_classes: int, first: int = 8, ignore: int | None = None
+) -> None:
     """Raise KitError if masks for several classes are of 0 and 255, which would mean unknown."""
-    if num_classes == 1:
+    if num_classes == 1 or ignore not in (None, IGNORE):
         return
     files = list(islice((text for text in texts if not is_code(text)), first))
     values = set[int]().union(*(np.unique(read_mask_file(file)).tolist() for file in files))

@@ -5,6 +5,7 @@ did. A label that one of them made carries what it learnt there into the trainin
 score is then no longer that of unseen images.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.config import Config
+from common.data.box_dataset import BoxDataset
 from common.data.dataset import ImageDataset
-from common.data.pseudo_file import label_columns, read_pseudo
-from common.errors import KitError
+from common.data.mask_dataset import MaskDataset
+from common.data.pseudo_boxes import box_frame
+from common.data.pseudo_check import label_columns
+from common.data.pseudo_file import read_pseudo
+from common.data.pseudo_masks import unpack_masks
 from common.keys import LABEL, WEIGHT
 
 
@@ -34,8 +39,15 @@ class EpochWeights:
         """Return the weight of a sample in an epoch, counted from 0, as a scalar."""
         if index < self.true:
             return torch.ones(())
-        share = (epoch - self.start + 1) / max(self.ramp, 1)
-        return self.pseudo[index - self.true] * min(max(share, 0.0), 1.0)
+        return self.pseudo[index - self.true] * self._share(epoch)
+
+    def counting(self, epoch: int) -> int:
+        """Return how many samples, from the first on, an epoch may learn from."""
+        return self.true + (len(self.pseudo) if self._share(epoch) else 0)
+
+    def _share(self, epoch: int) -> float:
+        """Return how much of their full weight pseudo-labels have in an epoch."""
+        return min(max((epoch - self.start + 1) / max(self.ramp, 1), 0.0), 1.0)
 
 
 def add_pseudo(dataset: ImageDataset, frame: pd.DataFrame, fold: int, config: Config) -> None:
@@ -55,18 +67,45 @@ def add_pseudo(dataset: ImageDataset, frame: pd.DataFrame, fold: int, config: Co
     assert true is not None
     if labels.ndim > true.ndim:
         true = F.one_hot(true, len(config.classes)).float()
-    weights = torch.tensor(rows[WEIGHT].to_numpy(np.float32)) * config.data.pseudo_weight
-    data = config.data
-    ramp = EpochWeights(len(dataset), weights, data.pseudo_start, data.pseudo_ramp)
-    dataset.append(rows, torch.cat([true, labels.to(true.dtype)]), ramp)
+    weights = _weights(rows, len(dataset), config)
+    dataset.append(rows, torch.cat([true, labels.to(true.dtype)]), weights)
 
 
-def refuse_pseudo(config: Config) -> None:
-    """Raise KitError if a config of another task than classification names pseudo-labels."""
-    if config.data.pseudo:
-        raise KitError(
-            f"expected data.pseudo for classification, got it for {config.task}; leave it empty"
-        )
+def add_pseudo_boxes(dataset: BoxDataset, frame: pd.DataFrame, fold: int, config: Config) -> None:
+    """Append the pictures that `data.pseudo` holds for a fold, with their boxes; see `add_pseudo`.
+
+    A picture that is mixed of several weighs as the least of them.
+    """
+    rows = read_pseudo(Path(config.data.pseudo), frame, fold, config)
+    weights = _weights(rows, len(dataset), config)
+    dataset.append(box_frame(rows, config.classes), None, weights)
+
+
+def add_pseudo_masks(
+    dataset: MaskDataset,
+    frame: pd.DataFrame,
+    fold: int,
+    config: Config,
+    cache_dir: Path | None = None,
+) -> None:
+    """Append the pictures that `data.pseudo` holds for a fold, with their masks; see `add_pseudo`.
+
+    Args:
+        cache_dir: where the masks are unpacked; None: beside the file.
+    """
+    file = Path(config.data.pseudo)
+    rows = read_pseudo(file, frame, fold, config)
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()[:16]
+    folder = (cache_dir or file.parent) / f"{file.stem}-{digest}" / f"fold{fold}"
+    weights = _weights(rows, dataset.pictures, config)
+    dataset.append(unpack_masks(rows, folder), weights)
+
+
+def _weights(rows: pd.DataFrame, true: int, config: Config) -> EpochWeights:
+    """Return the weights of true samples and, after those, of the rows of a file."""
+    weights, data = torch.tensor(rows[WEIGHT].to_numpy(np.float32)), config.data
+    return EpochWeights(true, weights * data.pseudo_weight, data.pseudo_start, data.pseudo_ramp)
 
 
 def _labels(rows: pd.DataFrame, config: Config) -> Tensor:

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
+import pyarrow.parquet
 
 from common.config import Config
 from common.data.files import some
-from common.data.pseudo_table import FOLDS, MADE_BY, SEVERAL, folds_digest
+from common.data.pseudo_check import check_labels
+from common.data.pseudo_table import FOLDS, MADE_BY, TEST_IDS, folds_digest
 from common.errors import KitError
-from common.keys import FOLD, IMAGE_ID, LABEL, PATH, PROBABILITY, WEIGHT
+from common.keys import FOLD, IMAGE_ID, PATH, WEIGHT
+
+NEEDED = (IMAGE_ID, PATH, FOLD, MADE_BY, FOLDS, WEIGHT)
 
 
 def read_pseudo(path: Path, frame: pd.DataFrame, fold: int, config: Config) -> pd.DataFrame:
@@ -17,41 +20,84 @@ def read_pseudo(path: Path, frame: pd.DataFrame, fold: int, config: Config) -> p
 
     Raises:
         KitError: there is no such file, or none of its labels are that model's; another model made
-            them, or they were made for other folds or other classes; an image is trained on by its
-            true label already; a weight or probability is none.
+            them, or they were made for other folds, other classes or another task; an image is
+            trained on by its true label already; a weight, probability or box is none.
     """
-    remedy = f"make it anew: kit pseudo {config.competition} --run EXPERIMENT"
-    table = _read(path, remedy)
-    rows = table[table[FOLD] == fold].reset_index(drop=True)
-    _check_makers(path, table, rows, fold, remedy)
+    remedy = remedy_of(config)
+    check_makers(path, read_makers(path, config), fold, remedy)
+    rows = pd.read_parquet(path, filters=[(FOLD, "=", fold)]).reset_index(drop=True)
     if set(rows[FOLDS]) != {folds_digest(frame)}:
         raise KitError(
             f"expected pseudo-labels made for these folds in '{path}', its models were trained on "
             f"others, so that they may have seen what fold {fold} validates on; {remedy}"
         )
     _check_ids(path, rows, frame)
-    _check_classes(path, rows, config, remedy)
-    _check_numbers(path, rows, config, remedy)
+    check_labels(path, rows, config, remedy)
     return rows
 
 
-def _read(path: Path, remedy: str) -> pd.DataFrame:
+def read_makers(path: Path, config: Config) -> pd.DataFrame:
+    """Return the columns that every file has, of all folds.
+
+    Raises:
+        KitError: there is no such file, or it is another.
+    """
+    remedy = remedy_of(config)
     if not path.is_file():
         raise KitError(f"expected pseudo-labels in '{path}' (data.pseudo), found none; {remedy}")
     try:
-        table = pd.read_parquet(path)
+        names = pyarrow.parquet.read_schema(path).names
     except (OSError, ValueError) as error:
         raise KitError(f"expected a parquet file in '{path}', got: {error}; {remedy}") from None
-    needed = (IMAGE_ID, PATH, FOLD, MADE_BY, FOLDS, WEIGHT)
-    lacking = [name for name in needed if name not in table]
+    lacking = [name for name in NEEDED if name not in names]
     if lacking:
         raise KitError(f"expected columns {some(lacking)} in '{path}', found none; {remedy}")
-    return table
+    return pd.read_parquet(path, columns=list(NEEDED))
 
 
-def _check_makers(
-    path: Path, table: pd.DataFrame, rows: pd.DataFrame, fold: int, remedy: str
-) -> None:
+def check_test(path: Path, test: pd.DataFrame, config: Config) -> str:
+    """Compare a file with the test set as it is now; return what it lacks, or nothing.
+
+    Args:
+        test: image_id and path.
+
+    Returns:
+        A warning of images that are new since the file was made, and have no label for that.
+
+    Raises:
+        KitError: an image that has a label is no test image any more, or its file is gone.
+    """
+    table, remedy = read_makers(path, config), remedy_of(config)
+    now = set(test[IMAGE_ID].astype(str))
+    gone = sorted(set(table[IMAGE_ID]) - now)
+    if gone:
+        raise KitError(
+            f"expected the images of '{path}' among the {len(now)} test images, {len(gone)} of "
+            f"{table[IMAGE_ID].nunique()} are not: {some(gone)}; the test set has changed, {remedy}"
+        )
+    lost = [place for place in table[PATH].unique() if not Path(place).is_file()]
+    if lost:
+        raise KitError(
+            f"expected the images of '{path}' where they were, {len(lost)} files are gone: "
+            f"{some(lost)}; the data has moved, {remedy}"
+        )
+    new = sorted(now - set(table.attrs.get(TEST_IDS, now)))
+    if not new:
+        return ""
+    return (
+        f"{len(new)} of {len(now)} test images are new since '{path}' was made and have no "
+        f"pseudo-label: {some(new)}; {remedy}"
+    )
+
+
+def remedy_of(config: Config) -> str:
+    """Return what makes a file anew."""
+    return f"make it anew: kit pseudo {config.competition} --run EXPERIMENT"
+
+
+def check_makers(path: Path, table: pd.DataFrame, fold: int, remedy: str) -> None:
+    """Raise KitError unless a file has labels for a fold, and all of them are by its own model."""
+    rows = table[table[FOLD] == fold]
     if rows.empty:
         raise KitError(
             f"expected pseudo-labels by the model of fold {fold} in '{path}', got those of folds "
@@ -75,43 +121,3 @@ def _check_ids(path: Path, rows: pd.DataFrame, frame: pd.DataFrame) -> None:
                 f"expected images without a label in '{path}', {len(found)} {what}: {some(found)}; "
                 "drop these rows, or name test images otherwise in competitions/<name>/data.py"
             )
-
-
-def label_columns(rows: pd.DataFrame) -> tuple[str, list[str]]:
-    """Return the columns that hold a number per class, and their prefix; none where it is LABEL."""
-    for prefix in (PROBABILITY, SEVERAL):
-        found = [str(name) for name in rows if str(name).startswith(prefix)]
-        if found:
-            return prefix, found
-    return "", []
-
-
-def _check_classes(path: Path, rows: pd.DataFrame, config: Config, remedy: str) -> None:
-    prefix, columns = label_columns(rows)
-    if (prefix == SEVERAL) > config.multilabel or (not prefix and config.multilabel):
-        kind = "any number of classes" if config.multilabel else "one class"
-        raise KitError(f"expected {kind} per image in '{path}', got columns {some(rows)}; {remedy}")
-    if not prefix and LABEL not in rows:
-        raise KitError(
-            f"expected column '{LABEL}' or {PROBABILITY}<class> in '{path}', got {some(rows)}; "
-            f"{remedy}"
-        )
-    found = {name[len(prefix) :] for name in columns} if prefix else set(rows[LABEL])
-    if found - set(config.classes) or (prefix and found != set(config.classes)):
-        raise KitError(
-            f"expected labels of the classes {some(config.classes)} in '{path}', got "
-            f"{some(sorted(map(str, found)))}; {remedy} of these classes"
-        )
-
-
-def _check_numbers(path: Path, rows: pd.DataFrame, config: Config, remedy: str) -> None:
-    prefix, columns = label_columns(rows)
-    weights, values = rows[WEIGHT].to_numpy(float), rows[columns].to_numpy(float)
-    good = np.isfinite(weights) & (weights >= 0) & ((values >= 0) & (values <= 1)).all(1)
-    if prefix and not config.multilabel:
-        good &= np.abs(values.sum(1) - 1) < 1e-3
-    if not good.all():
-        raise KitError(
-            f"expected weights from 0 and probabilities in 0..1 in '{path}', those of "
-            f"'{rows[IMAGE_ID].iloc[int(good.argmin())]}' are none; {remedy}"
-        )

@@ -2,7 +2,9 @@
 
 Columns: image_id, path, fold (that the model validated on), made_by (the run), folds (digest of all
 folds), weight, and the label: hard `label` (a class name) or `label_<class>` (0 or 1, of several
-labels), soft `prob_<class>`.
+labels), soft `prob_<class>`; of boxes see `pseudo_boxes.box_rows`, of masks
+`pseudo_masks.mask_rows`. Beside the rows the file keeps, as `attrs`, the classes and the ids of all
+test images that were looked at.
 """
 
 import hashlib
@@ -16,6 +18,7 @@ from common.keys import FOLD, IMAGE_ID, LABEL, PATH, PROBABILITY, WEIGHT
 MADE_BY = "made_by"  # competition/experiment/fold<k>
 FOLDS = "folds"  # digest: with other folds, another model saw what is validated on
 SEVERAL = f"{LABEL}_"  # column prefix, followed by the class
+CLASSES, TEST_IDS = "classes", "test_ids"  # attrs of the table
 
 
 def pseudo_rows(

@@ -12,6 +12,7 @@ from common.config import PredictConfig
 from common.data.build import predict_loader
 from common.errors import KitError
 from common.inference.budget import Budget
+from common.inference.crops import read_for
 from common.inference.outcome import predicting
 from common.inference.predict import (
     load_model,
@@ -68,7 +69,7 @@ def predict_classes(
             if list(config.classes) != classes:
                 raise KitError("expected checkpoints of the same classes; predict with each alone")
             decode = partial(probabilities, multilabel=config.multilabel)
-            loader = predict_loader(frame, config, num_workers)
+            loader = predict_loader(frame, read_for(config, options), num_workers)
             for rows, values in predict(model, loader, decode, frame, passes, budget, outcome):
                 total[rows] += values * np.float32(shares[number])
                 done[rows] += shares[number]

@@ -17,6 +17,7 @@ from common.environment import device as find_device
 from common.errors import KitError
 from common.inference.boxes import fuse
 from common.inference.budget import FUSE, Budget
+from common.inference.crops import refuse_crops
 from common.inference.outcome import predicting
 from common.inference.predict import load_model, look, options_of, refuse_nothing, sweep
 from common.inference.views import Pass, passes_of
@@ -57,6 +58,7 @@ def predict_boxes(
     options = options_of(checkpoints, options)
     if options.weights:
         raise KitError("expected no predict.weights for boxes, which are fused; leave them out")
+    refuse_crops(options, "boxes")
     passes = passes_of(options)
     found: list[list[Seen]] = [[] for _ in range(len(frame))]
     sizes = np.zeros((len(frame), 2), np.int64)  # height and width of the files

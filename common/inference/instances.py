@@ -29,6 +29,8 @@ def instances(
     """
     if mask.ndim != 2:
         raise KitError(f"expected a mask (H, W), got {mask.shape}; take one class at a time")
+    if min_area < 0:
+        raise KitError(f"expected min_area of 0 pixels or more, got {min_area}; 0 keeps all")
     foreground = mask >= threshold if mask.dtype.kind == "f" else mask != 0
     if method == "components":
         count, labels = cv2.connectedComponents(foreground.view(np.uint8), connectivity=8)

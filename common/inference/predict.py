@@ -97,7 +97,7 @@ def look(model: nn.Module, batch: Mapping[str, Any], one: Pass) -> Mapping[str, 
     try:
         return model({**batch, IMAGE: images})
     except (AssertionError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError) or images.shape == batch[IMAGE].shape:
+        if isinstance(error, torch.OutOfMemoryError) or images.shape == one.cut(batch[IMAGE]).shape:
             raise
         shape = f"{images.shape[-2]} x {images.shape[-1]}"
         raise KitError(

@@ -19,6 +19,7 @@ from common.data.sizes import Sizes
 from common.environment import device as find_device
 from common.errors import KitError
 from common.inference.budget import PASS, READ, Budget
+from common.inference.crops import refuse_crops
 from common.inference.outcome import Outcome, predicting
 from common.inference.predict import load_model, look, options_of, refuse_nothing, shares_of
 from common.inference.tiles import predict_tiled
@@ -80,6 +81,7 @@ def predict_masks(
     """
     refuse_nothing(checkpoints, frame)
     options, device = options_of(checkpoints, options), find_device()
+    refuse_crops(options, "masks")
     passes, sizes = passes_of(options), Sizes(frame)
     with predicting(frame) as outcome:
         loaded = [load_model(checkpoint, make_segmenter) for checkpoint in checkpoints]
@@ -139,7 +141,10 @@ def _empty(size: tuple[int, int], num_classes: int) -> np.ndarray:
 
 
 def threshold_of(checkpoints: Sequence[Path]) -> float:
-    """Return the mean of the thresholds that the trainings tuned, 0.5 where there is none."""
+    """Return the mean of the thresholds that the trainings tuned, 0.5 where there is none.
+
+    What `kit oof` tuned is in `common.inference.decisions.mask_rule`.
+    """
     kept = [load_checkpoint(checkpoint)["thresholds"] for checkpoint in checkpoints]
     return float(np.mean([thresholds.get(THRESHOLD, 0.5) for thresholds in kept]))
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from common.config import PredictConfig
 from common.data.boxes import as_boxes
+from common.inference.crops import CROPS, FIVE_CROP, Crop
 
 MULTIPLE = 32  # what sides are rounded to where a scale changes them; every network takes it
 Size = tuple[int, int]
@@ -73,7 +74,7 @@ TTA: dict[str, tuple[str, ...]] = {  # names of `predict.tta`; the first few of 
 
 
 class Pass(NamedTuple):
-    """One look of a network at a picture: resized first, then turned and mirrored.
+    """One look of a network at a picture: cropped first, resized, then turned and mirrored.
 
     A view that transposes gives the network `(W, H)`, which suits all that take any size, as
     convolutions do; the squares of `data.img_size` stay squares.
@@ -81,10 +82,16 @@ class Pass(NamedTuple):
 
     view: View = VIEWS["e"]
     scale: float = 1.0  # of the picture the network was trained on
+    crop: Crop | None = None  # of a picture read larger; there is no way back
 
     def image(self, images: Tensor) -> Tensor:
         """Return `(N, C, H, W)` as the network gets it: float where resized, else as it is."""
+        images = self.cut(images)
         return self.view.image(resize(images, self.size(_size(images)))).contiguous()
+
+    def cut(self, images: Tensor) -> Tensor:
+        """Return `(N, C, H, W)` at the size that the network was trained on."""
+        return images if self.crop is None else self.crop.image(images)
 
     def inverse_image(self, values: Tensor, size: Size) -> Tensor:
         """Undo `image` for logits `(N, C, H, W)`; `size` is that of the picture."""
@@ -106,6 +113,8 @@ class Pass(NamedTuple):
 
 def passes_of(options: PredictConfig) -> tuple[Pass, ...]:
     """Return all passes, the views of the first scale first; at least a plain one."""
+    if options.tta == FIVE_CROP:
+        return tuple(Pass(scale=s, crop=crop) for s in options.scales for crop in CROPS)
     return tuple(Pass(VIEWS[name], scale) for scale in options.scales for name in TTA[options.tta])
 
 

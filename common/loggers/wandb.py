@@ -52,13 +52,11 @@ class WandbLogger:
         run_id: str | None = None,
         mode: str | None = None,
     ):
-        import wandb
-
-        self._wandb = wandb
+        wandb = self._wandb = load_wandb()
         self._run_id = run_id or secrets.token_hex(4)
         self._environment = _keep_inside(Path(run_dir).resolve() / "wandb")
         self._axes: set[str] = set()
-        self._run = self._init(
+        self._run = start_run(
             choose_mode(wandb.Settings().base_url, mode),
             dir=str(Path(run_dir).resolve()),
             project=project,
@@ -67,8 +65,6 @@ class WandbLogger:
             tags=list(tags),
             id=self._run_id,
             resume="allow" if run_id else None,  # a fresh id has nothing to resume
-            reinit="finish_previous",
-            settings=_settings(wandb),
         )
         self._tables = Tables(wandb, Path(self._run.dir))
         self._run.define_metric("global_step", hidden=True)
@@ -152,30 +148,6 @@ class WandbLogger:
         for key in self._environment:
             os.environ.pop(key, None)
 
-    def _init(self, mode: Any, **given: Any) -> Any:
-        words = sys.argv
-        sys.argv = [redact(word) for word in words]  # wandb keeps the command line
-        try:
-            return self._start(mode, **given)
-        finally:
-            sys.argv = words
-
-    def _start(self, mode: Any, **given: Any) -> Any:
-        try:
-            run = self._wandb.init(mode=mode, **given)
-        except Exception as error:
-            if mode != "online":
-                raise
-            reason = str(error).strip().partition("\n")[0]
-            print(f"wandb: going offline, {type(error).__name__}: {reason}", flush=True)
-            self._wandb.teardown(1)  # the failed attempt still holds the id
-            run = self._wandb.init(mode="offline", **given)
-        if run.settings._offline:
-            print(f"wandb: offline; upload later by: wandb sync {run.settings.sync_dir}")
-        elif run.url:
-            print(f"wandb: {run.url}")
-        return run
-
     def _log(self, values: Mapping[str, Any], global_step: int, epoch: float) -> None:
         for name in values.keys() - self._axes:
             # Named one by one: which of two overlapping patterns wins is not defined.
@@ -186,6 +158,41 @@ class WandbLogger:
 
     def _picture(self, image: np.ndarray, caption: str = "") -> Any:
         return self._wandb.Image(image, caption=caption or None, file_type="jpg")
+
+
+def load_wandb() -> Any:
+    """Return wandb, imported when it is first asked for."""
+    import wandb
+
+    return wandb
+
+
+def start_run(mode: Any, **given: Any) -> Any:
+    """Return a run in our settings; offline where it cannot begin online. Says where it is."""
+    wandb, words = load_wandb(), sys.argv
+    sys.argv = [redact(word) for word in words]  # wandb keeps the command line
+    given = {"reinit": "finish_previous", "settings": _settings(wandb), **given}
+    try:
+        run = _start(wandb, mode, given)
+    finally:
+        sys.argv = words
+    if run.settings._offline:
+        print(f"wandb: offline; upload later by: wandb sync {run.settings.sync_dir}")
+    elif run.url:
+        print(f"wandb: {run.url}")
+    return run
+
+
+def _start(wandb: Any, mode: Any, given: Mapping[str, Any]) -> Any:
+    try:
+        return wandb.init(mode=mode, **given)
+    except Exception as error:
+        if mode != "online":
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        print(f"wandb: going offline, {type(error).__name__}: {reason}", flush=True)
+        wandb.teardown(1)  # the failed attempt still holds the id
+        return wandb.init(mode="offline", **given)
 
 
 def _settings(wandb: Any) -> Any:

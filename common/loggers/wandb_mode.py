@@ -27,6 +27,17 @@ def choose_mode(base_url: str, asked: str | None = None) -> str:
     return "offline"
 
 
+def why_no_account(base_url: str) -> str:
+    """Return what is lacking for work that only the service can do; "" if nothing is."""
+    base_url = os.environ.get("WANDB_BASE_URL") or base_url
+    mode = os.environ.get("WANDB_MODE")
+    if mode not in (None, "online"):
+        return f"WANDB_MODE={mode}"
+    if not _has_key(base_url):
+        return "no login"
+    return "" if _answers(base_url) else f"no answer from {base_url}"
+
+
 def _has_key(base_url: str) -> bool:
     if os.environ.get("WANDB_API_KEY"):
         return True

@@ -6,7 +6,10 @@ from common.config import Config
 from common.errors import KitError, did_you_mean
 from common.metrics import classification, detection, segmentation
 from common.metrics.base import Metric
+from common.metrics.part_rules import INSTANCE_AP
 
+# A validation counts windows, in which objects are cut.
+OBJECTS_LATER = "kit oof --parts scores objects of whole pictures; validate by iou"
 KNOWN = {
     "classification": classification.METRICS,
     "segmentation": segmentation.METRICS,
@@ -24,6 +27,6 @@ def choose_metrics(config: Config, own: Iterable[Metric] = ()) -> list[Metric]:
     names = dict.fromkeys((config.metric, *config.watch))
     for name in names:
         if name not in known:
-            hint = did_you_mean(name, known)
+            hint = OBJECTS_LATER if name == INSTANCE_AP else did_you_mean(name, known)
             raise KitError(f"expected the name of a {config.task} metric, got '{name}'; {hint}")
     return [known[name] for name in names]

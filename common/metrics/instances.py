@@ -1,7 +1,8 @@
 """Scores of instance masks: which predicted object is which true one, over thresholds of IoU.
 
 Label maps are `(H, W)` int: 0 for the background, each other value one instance. Out-of-fold files
-hold counted pixels only, so these are for label maps at hand (see `common.inference.instances`).
+hold counted pixels only, so these are for label maps at hand (see `common.inference.instances`);
+`kit oof --parts` predicts the pictures again for them.
 """
 
 from collections.abc import Sequence
@@ -23,10 +24,19 @@ def instance_ious(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
         )
     true, actual = np.unique(truth, return_inverse=True)
     found, said = np.unique(prediction, return_inverse=True)
-    pairs = actual.ravel() * len(found) + said.ravel()
-    shared = np.bincount(pairs, minlength=len(true) * len(found)).reshape(len(true), len(found))
+    ious = label_ious(actual.ravel(), said.ravel(), len(true), len(found))
+    return ious[true != 0][:, found != 0]
+
+
+def label_ious(truth: np.ndarray, prediction: np.ndarray, true: int, found: int) -> np.ndarray:
+    """Return `(true, found)` IoU of labels 0 to `true` - 1 and 0 to `found` - 1 of `(P,)` pixels.
+
+    A label that is nowhere has none with any other: 0.
+    """
+    pairs = truth.astype(np.int64) * found + prediction
+    shared = np.bincount(pairs, minlength=true * found).reshape(true, found)
     union = shared.sum(1, keepdims=True) + shared.sum(0) - shared
-    return (shared / union)[true != 0][:, found != 0]
+    return shared / np.maximum(union, 1)
 
 
 def instance_counts(

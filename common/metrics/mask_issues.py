@@ -96,7 +96,8 @@ def _worst(
 
 def _usual_area(truth: np.ndarray, predicted: np.ndarray) -> float:
     """Return the median area of objects in the mask, or of those that are predicted."""
-    for mask in ((truth > 0) & (truth != IGNORE), predicted > 0):
+    known = truth != IGNORE
+    for mask in (known & (truth > 0), known & (predicted > 0)):
         stats = cv2.connectedComponentsWithStats(mask.view(np.uint8))[2]
         areas = stats[1:, cv2.CC_STAT_AREA]
         if (areas > SPECK).any():

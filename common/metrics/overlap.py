@@ -48,10 +48,13 @@ def per_image(counts: np.ndarray, ratio: Ratio = iou, empty: float = 1.0) -> flo
     """Return the mean over images of the ratio of `(N, 4)` counts.
 
     `empty` is the score of an image without foreground in truth and prediction: 1 where Kaggle
-    scores Dice, since nothing is what was to be found.
+    scores Dice, since nothing is what was to be found. An image of which no pixel counts has none.
     """
     if (counts < 0).any():
         return float("nan")
+    counts = counts[counts.sum(1) > 0]
+    if not len(counts):
+        return undefined(f"{ratio.__name__}: no pixel counts")
     values = ratio(counts)
     return float(np.where(np.isnan(values), empty, values).mean())
 

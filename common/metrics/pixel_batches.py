@@ -21,7 +21,8 @@ def threshold_counts_batch(probs: Tensor, target: Tensor, ignore: int | None = N
     below = per_step.cumsum(2)[:, :, steps]
     above = per_step.sum(2, keepdim=True) - below
     counts = torch.stack([above[:, 1], above[:, 0], below[:, 1], below[:, 0]], 2)
-    counts[probs.isnan().flatten(1).any(1).cpu()] = -1
+    broken = probs.isnan() if ignore is None else probs.isnan() & (target != ignore)
+    counts[broken.flatten(1).any(1).cpu()] = -1
     return counts
 
 

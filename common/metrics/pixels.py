@@ -59,7 +59,7 @@ def threshold_counts(
 ) -> np.ndarray:
     """Return `(T, 4)` int64 counts of one image, foreground being what reaches the threshold.
 
-    All are -1 where a probability is NaN.
+    All are -1 where a probability that counts is NaN.
 
     One pass over the pixels, whatever T: a byte per pixel holds its probability in steps of 1/128
     and its truth, and is counted. Exact, since thresholds must be multiples of 1/128.
@@ -81,11 +81,11 @@ def threshold_counts(
             f"expected thresholds that are multiples of 1/{STEPS} between 0 and 1, "
             f"got {tuple(thresholds)}; round them"
         )
+    if ignore is not None:
+        probabilities, target = probabilities[target != ignore], target[target != ignore]
     if np.isnan(np.max(probabilities, initial=0)):
         return np.full((len(steps), 4), -1, np.int64)
     _check_range("probabilities", probabilities, 1)
-    if ignore is not None:
-        probabilities, target = probabilities[target != ignore], target[target != ignore]
     _check_range("target", target, 1)
     key = np.minimum(probabilities * STEPS, STEPS - 1).astype(np.uint8)
     key |= target.astype(np.uint8) << 7

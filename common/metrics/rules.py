@@ -33,8 +33,8 @@ def rules_for(metric: Metric, config: Config, target: Any, prediction: Any) -> I
         if metric.name in BY_CONFIDENCE:
             yield from _box_rules(metric)
     elif config.task == "segmentation":
-        if prediction.shape[1:] == (len(THRESHOLDS), 4) and metric.name in _SINGLE:
-            yield _mask_rule(_SINGLE[metric.name])
+        if prediction.shape[1:] == (len(THRESHOLDS), 4) and metric.name in SINGLE:
+            yield _mask_rule(SINGLE[metric.name])
     elif metric.name in ORDINAL and prediction.shape[1] > 2:
         yield _ordinal_rule(metric, prediction.shape[1])
     elif _is_yes_or_no(target, prediction) and is_decided(metric, target, prediction):
@@ -135,5 +135,5 @@ def _mask_rule(metric: Metric) -> Rule:
     return Rule("threshold of the mask", fit, apply, metric.function, np.array([0.5]))
 
 
-_SINGLE = binary_metrics(threshold=0.5, thresholds=(0.5,))  # of counts at one threshold, any
-_SINGLE.pop("tuned_iou")  # finds its own
+SINGLE = binary_metrics(threshold=0.5, thresholds=(0.5,))  # of counts at one threshold, any
+SINGLE.pop("tuned_iou")  # finds its own

@@ -114,15 +114,22 @@ def _all_groups(_: np.ndarray, counts: np.ndarray, score: Score) -> float:
 
 
 def _group_mean(groups: np.ndarray, counts: np.ndarray) -> float:
-    return float(np.mean(list(per_group(counts, groups).values())))
+    there = counts.any(1)  # an image of which no pixel counts says nothing of its group
+    if not there.any():
+        return undefined("iou: no pixel counts")
+    return float(np.mean(list(per_group(counts[there], groups[there]).values())))
 
 
 def _mean_class_iou(tables: np.ndarray) -> float:
+    if not tables.any():
+        return undefined("class_iou: no pixel counts")
     return float(np.nanmean(class_iou(tables)))
 
 
 def _class_accuracy(tables: np.ndarray) -> float:
-    return float(np.trace(tables.sum(0)) / np.maximum(tables.sum(), 1))
+    if not tables.any():
+        return undefined("class_accuracy: no pixel counts")
+    return float(np.trace(tables.sum(0)) / tables.sum())
 
 
 def _tables(prediction: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from common.config import Config
 from common.data.frame import attach_paths, check_labels, list_images, read_csv
+from common.data.stored import open_stored
 from common.errors import KitError
 from common.keys import IMAGE_ID, LABEL, PATH
 from common.submission.rules import SubmissionRules
@@ -72,7 +73,7 @@ def to_submission(predictions: pd.DataFrame) -> pd.DataFrame:
 def jpeg_quality(path: Path | str) -> int:
     """Return the quality factor 1..100 whose standard luminance table is nearest; header only."""
     try:
-        with Image.open(path) as image:
+        with Image.open(open_stored(path)) as image:
             tables = getattr(image, "quantization", None)
     except (OSError, UnidentifiedImageError) as error:
         raise KitError(f"expected a JPEG in '{path}', got: {error}; fetch it again") from None

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from common.config import PredictConfig
 from common.data.sizes import image_sizes
-from common.inference.segmentation import predict_masks, threshold_of
+from common.inference.decisions import mask_rule
+from common.inference.segmentation import predict_masks
 from common.submission.masks import write_mask_zip
 from competitions.inria_segmentation.data import read_test
 
@@ -21,7 +22,7 @@ def predict(
     Args:
         options: None = as the first checkpoint's config says.
     """
-    frame, threshold = read_test(data_dir), threshold_of(checkpoints)
+    frame, rule = read_test(data_dir), mask_rule(checkpoints, options)
     probabilities = predict_masks(checkpoints, frame, options)
-    masks = ((image_id, found >= threshold) for image_id, found in probabilities)
+    masks = ((image_id, rule.foreground(found)) for image_id, found in probabilities)
     return write_mask_zip(masks, out, image_sizes(frame))

@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 PREDICT, TRAIN = "predict", "train"
 ENTRIES = {
     PREDICT: ("common.kaggle.machine", "common.kaggle.inputs", "common.kaggle.every_gpu"),
-    TRAIN: ("common.kaggle.machine", "common.kaggle.inputs", "common.kaggle.train_gpus"),
+    TRAIN: (
+        *("common.kaggle.machine", "common.kaggle.inputs"),
+        *("common.kaggle.train_gpus", "common.data.pseudo_move"),
+    ),
 }
 PARTS = {PREDICT: ("predict", "data"), TRAIN: ("config", "data", "train")}
 

@@ -8,7 +8,10 @@ from typing import Any
 from common.errors import KitError
 from common.kernels_folder import PACKED
 
-PARTS = ("kernel", "wheels", "checkpoints")  # one folder for each object on Kaggle
+PARTS = ("kernel", "wheels", "checkpoints", "pseudo")  # one folder for each object on Kaggle
+# What Kaggle takes in one data set: bytes by its documentation, files by what its service answers
+# ("The file count exceeds the maximum of 1000"); both were raised before, so that they only warn.
+MOST_BYTES, MOST_FILES = 200e9, 1000
 PUSHED = ("pushed.json", "output")  # what pushing adds
 
 
@@ -44,6 +47,8 @@ def report(folder: Path, packed: Mapping[str, Any], modules: int) -> None:
             size = sum(file.stat().st_size for file in files) / 1e6
             names = ", ".join(file.name for file in files if file.suffix != ".json")
             print(f"{part:12} {size:8.2f} MB  {names}")
+    for line in too_much(folder):
+        print(f"warning: {line}")
     print(f"{modules} modules embedded, each imported from the package alone")
     if packed["dirty"]:
         print(
@@ -51,3 +56,18 @@ def report(folder: Path, packed: Mapping[str, Any], modules: int) -> None:
         )
     follows = {"predict": "rehearse {}", "train": "push {} --train"}[packed["kind"]]
     print(f"packed: {folder}\nnext:   kit kernel {follows.format(packed['competition'])}")
+
+
+def too_much(folder: Path) -> list[str]:
+    """Return a line for each data set that is larger, or has more files, than Kaggle takes."""
+    remedies = {"checkpoints": "pack fewer runs", "wheels": "carry fewer libraries"}
+    lines = []
+    for part, remedy in remedies.items():
+        sizes = [file.stat().st_size for file in content(folder) if file.parent.name == part]
+        if sum(sizes) > MOST_BYTES or len(sizes) > MOST_FILES:
+            lines.append(
+                f"expected at most {MOST_BYTES / 1e9:.0f} GB and {MOST_FILES} files in a data set, "
+                f"as Kaggle takes it, got {sum(sizes) / 1e9:.1f} GB in {len(sizes)} files of "
+                f"{part}; {remedy}, or a push will be refused"
+            )
+    return lines

@@ -9,6 +9,7 @@ from common.commands.chosen import choose_runs
 from common.commands.train import chosen_folds
 from common.competition import Competition
 from common.config import Config, parse_overrides
+from common.data.pseudo_move import FOLDS_FILE, check_pseudo, leave
 from common.environment import git_state, runs_dir
 from common.errors import KitError
 from common.runs import write_json
@@ -22,6 +23,7 @@ from .light import without_places, write_light
 from .metadata import SUFFIX, dataset_metadata, find_owner, kernel_metadata, name_slug, notebook
 from .wheels import PYTHON, fetch_wheels, lacking
 
+PSEUDO = "pseudo"  # a part: labels to train on, and the folds that they are for
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 MOST_CODE = 1_000_000  # bytes of a kernel's source that Kaggle takes
 SESSION_HOURS = 11.5  # of the 12 that a session lasts
@@ -76,8 +78,13 @@ def pack_training(
     """Pack the kernel that trains an experiment; return the folder."""
     root, competition = runs_dir(given_runs), Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
-    chosen_folds(fold, config)  # or say which there are, before a session is spent
-    limited = [word for word in overrides if not word.startswith("train.time_limit=")]
+    folds = chosen_folds(fold, config)  # or say which there are, before a session is spent
+    labels, folds_file = config, root / name / FOLDS_FILE
+    if config.data.pseudo:
+        check_pseudo(config, folds, folds_file)
+        config = config.model_copy(update={"data.pseudo": ""})  # it lies elsewhere there
+    ours = ("train.time_limit=", "data.pseudo=")
+    limited = [word for word in overrides if not word.startswith(ours)]
     limit = config.train.time_limit or SESSION_HOURS
     facts = {
         "runs": [f"{name}/{experiment}/fold{fold}"],
@@ -87,6 +94,8 @@ def pack_training(
     }
     code = gather_code(TRAIN, config)
     folder = empty(packed or root / name / "packed" / TRAIN)
+    if labels.data.pseudo:
+        leave(labels, folds_file, folder / PSEUDO)
     return _pack(folder, code, config, facts, find_owner(owner), as_notebook, wheels, root)
 
 
@@ -102,7 +111,8 @@ def _pack(
 ) -> Path:
     name, kind = config.competition, code.kind
     pins = lacking(distributions(code.closure.libraries))
-    parts = [part for part, there in (("checkpoints", kind == PREDICT), ("wheels", pins)) if there]
+    carried = {"checkpoints": kind == PREDICT, "wheels": pins, PSEUDO: (folder / PSEUDO).is_dir()}
+    parts = [part for part, there in carried.items() if there]
     datasets = {part: f"{owner}/{name_slug(name, part)}" for part in parts}
     fetch_wheels(pins, folder / "wheels", wheels, root / "wheels")
     for part, ref in datasets.items():  # each has files by now

@@ -16,6 +16,7 @@ from types import ModuleType
 import pandas as pd
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
+from common.data.stored import member_of
 from common.errors import KitError
 from common.keys import IMAGE_ID, PATH
 
@@ -43,10 +44,15 @@ def make_hidden(data: ModuleType, public: Path, folder: Path, seed: int = 0) -> 
         public: the competition's data; untouched.
 
     Raises:
-        KitError: the files are not called after the ids, or no table lists them all.
+        KitError: the files are not called after the ids, or lie in shards; no table lists them all.
     """
     test = data.read_test(public)
     ids, paths = test[IMAGE_ID].tolist(), list(map(Path, test[PATH]))
+    if member := next(filter(None, map(member_of, paths)), None):
+        raise KitError(
+            f"expected test images in files of their own, as Kaggle mounts them, got the shard "
+            f"'{member.shard}'; rehearse on the data that kit shards was given"
+        )
     count = len(ids) + max(len(ids) // 2, FEWEST_MORE)
     invent = getattr(data, "hidden_ids", None) or (lambda old, n: invent_ids(old, n, seed))
     new_ids = invent(ids, count)

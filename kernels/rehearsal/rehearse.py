@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import wrap
 
-from common.environment import data_dir, runs_dir
+from common.environment import data_dir
 
-from .packed_kernel import PackedKernel
+from ..packing.packed import Packed
 from .stage import run_both
 from .trial import Trial
 from .verdict import Row, judge
@@ -28,8 +28,7 @@ def rehearse(
     Args:
         hidden: images of the test set that scores; 0: as the config says.
     """
-    folder = packed or runs_dir(runs) / competition / "packed" / "predict"
-    kernel = PackedKernel.read(folder, competition)
+    kernel = Packed.find(competition, packed, runs=runs)
     with TemporaryDirectory(prefix="kit-rehearsal-", ignore_cleanup_errors=True) as place:
         seen = run_both(kernel, data_dir(competition, data), Path(place), hidden)
     rows = judge(seen)

@@ -12,13 +12,14 @@ from common.competition import Competition
 from common.config import KernelConfig
 from common.errors import KitError
 
+from ..packing.packed import Packed
 from .complaints import Rehearsal, duration, size
 from .estimate import Estimate, estimate
 from .fresh_environment import Environment, Interpreter, choose_interpreter, make_environment
 from .hidden import HiddenTest, make_hidden
 from .input_tree import Part, competition_data, data_sets
-from .packed_kernel import PackedKernel
 from .sandbox import INPUT, Abilities, Sandbox
+from .script import write_script
 from .trial import Trial, look_at
 from .watch import Limits
 
@@ -35,7 +36,7 @@ class Stage:
         fixed: the packed data sets, which are there whatever the test set.
     """
 
-    kernel: PackedKernel
+    kernel: Packed
     module: ModuleType
     data: Path
     sandbox: Sandbox
@@ -56,7 +57,7 @@ class Stage:
         print(f"{name} test set, {images} images ...", end=" ", flush=True)
         parts = competition_data(self.data, self.kernel.slug, new)
         outcome = self.sandbox.run(name, self.script, [*parts, *self.fixed])
-        check = partial(_errors, self.kernel.values["competition"], new or self.data)
+        check = partial(_errors, self.kernel.competition, new or self.data)
         trial = look_at(name, images, outcome, self.submission, check)
         print(_ending(trial), flush=True)
         return trial
@@ -70,7 +71,7 @@ class Stage:
         return Rehearsal(trials, found, limits, able, self.submission, hindrance, untried)
 
 
-def run_both(kernel: PackedKernel, data: Path, place: Path, hidden: int) -> Rehearsal:
+def run_both(kernel: Packed, data: Path, place: Path, hidden: int) -> Rehearsal:
     """Run the kernel on the public test set and, if it comes through, on a hidden one.
 
     Args:
@@ -94,7 +95,7 @@ def run_both(kernel: PackedKernel, data: Path, place: Path, hidden: int) -> Rehe
     return stage.seen([public, other], found)
 
 
-def prepare(kernel: PackedKernel, data: Path, place: Path) -> Stage:
+def prepare(kernel: Packed, data: Path, place: Path) -> Stage:
     """Make environment and sandbox, and say what they are."""
     base, abilities = choose_interpreter(), Abilities.probe()
     environment = make_environment(place / "python", base, kernel.wheels)
@@ -102,11 +103,11 @@ def prepare(kernel: PackedKernel, data: Path, place: Path) -> Stage:
     print("\n".join(_head(kernel, base, environment, sandbox)), flush=True)
     return Stage(
         kernel=kernel,
-        module=Competition.find(kernel.values["competition"]).module("data"),
+        module=Competition.find(kernel.competition).module("data"),
         data=data,
         sandbox=sandbox,
-        script=kernel.write_script(place),
-        fixed=tuple(data_sets(kernel.folder, kernel.data_sets)),
+        script=write_script(kernel.script, place),
+        fixed=tuple(data_sets(kernel.folder, kernel.datasets)),
     )
 
 
@@ -116,7 +117,7 @@ def limits_of(config: KernelConfig) -> Limits:
 
 
 def _head(
-    kernel: PackedKernel, base: Interpreter, environment: Environment, sandbox: Sandbox
+    kernel: Packed, base: Interpreter, environment: Environment, sandbox: Sandbox
 ) -> list[str]:
     able, limits = sandbox.abilities, sandbox.limits
     kind = "the Kaggle image's set" if base.is_kaggles else "this machine's, not the Kaggle image's"

@@ -59,8 +59,15 @@ def main() -> None:
     )
     print(f"data: {place}", flush=True)
     os.chdir(working_dir())
-    words = {key: PACKED[key] for key in ("overrides", "experiment", "fold")}
-    words |= {"name": name, "stored_as": "", "given_data": str(place), "given_runs": "runs"}
+    runs, overrides = Path("runs"), list(PACKED["overrides"])
+    if labels := PACKED["datasets"].get("pseudo"):
+        from common.data.pseudo_move import FILE, arrive
+
+        found = find_dataset(labels, has_file(FILE))
+        overrides.append(f"data.pseudo={arrive(found, data.read_test(place), runs / name)}")
+    words = {key: PACKED[key] for key in ("experiment", "fold")}
+    words |= {"name": name, "overrides": overrides, "stored_as": ""}
+    words |= {"given_data": str(place), "given_runs": str(runs)}
     words["resume"] = True  # where an earlier output is attached; else it begins
     train_on_gpus(config.kernel.gpus, words)
     write_account(working_dir(), BEGUN)

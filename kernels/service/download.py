@@ -8,8 +8,8 @@ from common.environment import default_data_dir
 from common.errors import KitError
 from common.runs import write_json
 
+from ..packing.packed import read_json
 from .fetch import fetch, mega, partial_of, size_of, total_of
-from .packed import read_json
 from .plan import download_plan
 from .service import Service, connect
 from .slug import slug_of

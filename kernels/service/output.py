@@ -7,9 +7,9 @@ from typing import Any
 
 from common.errors import KitError
 
+from ..packing.packed import PREDICT, read_json
 from .fetch import fetch, mega
 from .log import read_log
-from .packed import PREDICT, read_json
 from .ranges import open_address
 from .service import Service
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..packing.packed import ABOUT, METADATA, Packed, files_of, read_json
 from .fetch import mega, partial_of, size_of
-from .packed import METADATA, Packed, files_of, read_json
 
 NOTHING = "dry run: nothing was sent"
 DATASET, BLOB = "datasets.DatasetApiService", "blobs.BlobApiService"
@@ -16,8 +16,8 @@ KERNEL, COMPETITION = "kernels.KernelsApiService", "competitions.CompetitionApiS
 def push_plan(packed: Packed, wait: bool) -> list[str]:
     """Return a line for each request of a push, with what it carries and how large that is."""
     lines = [line for part in packed.datasets for line in _dataset_lines(packed, part)]
-    metadata = read_json(packed.code / "kernel-metadata.json")
-    code = packed.code / metadata["code_file"]
+    metadata = read_json(packed.code / ABOUT)
+    code = packed.script
     lines.append(post(KERNEL, "SaveKernel", f"{code.name}, {mega(size_of(code))}", metadata))
     if wait:
         of = {"userName/kernelSlug": packed.kernel}

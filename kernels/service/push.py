@@ -7,12 +7,12 @@ from pathlib import Path
 from common.competition import Competition
 from common.errors import KitError
 
+from ..packing.packed import PREDICT, TRAIN, Packed, files_of
 from .answers import RUNNING, remedy_of
 from .asking import PATIENT
 from .fetch import mega
 from .log import LogTail
 from .output import fetch_output, summary_lines
-from .packed import PREDICT, TRAIN, Packed, files_of
 from .plan import push_plan
 from .service import Service, connect
 from .watch import EVERY, follow

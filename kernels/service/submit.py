@@ -11,8 +11,8 @@ from common.competition import Competition
 from common.environment import default_data_dir, runs_dir
 from common.errors import KitError
 
+from ..packing.packed import PREDICT, Packed, hash_file
 from .answers import SCORING, Doing, refusal
-from .packed import PREDICT, Packed, hash_file
 from .plan import file_plan, kernel_plan
 from .push import COMPLETE
 from .service import Service, connect

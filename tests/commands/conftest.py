@@ -5,6 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from common.data.folds import make_folds
+
+from .experiments import settings, write_folds
 from .things import write_pictures
 
 COLOURS = ("blue", "green", "red")
@@ -45,6 +48,15 @@ def project(kit, data):
     """The data and a competition made for it."""
     assert kit("new", "colours", "--task", "classification")[0] == 0
     return kit
+
+
+@pytest.fixture
+def begun(project, data, tmp_path):
+    """Three folds of which there are out-of-fold files and no weights."""
+    train = pd.read_csv(data / "train.csv").rename(columns={"image": "image_id"})
+    train["fold"] = make_folds(train, "stratified", 3, 42, stratify="colour")
+    write_folds(tmp_path / "runs", "baseline", train, settings())
+    return project
 
 
 @pytest.fixture

@@ -41,3 +41,10 @@ def write_folds(runs: Path, name: str, frame: pd.DataFrame, config: Config) -> p
         rows.to_parquet(run.oof_file, index=False)
         save_checkpoint(run.best(), {"weights": {}, "config": config.model_dump(mode="json")})
     return frame
+
+
+def grow(data: Path, sample: pd.DataFrame) -> None:
+    """Add a test image to the folder and the sample submission."""
+    (data / "test" / "new.jpg").symlink_to((data / "test" / sample.image[0]).resolve())
+    more = pd.DataFrame({"image": ["new.jpg"], "colour": "blue"})
+    pd.concat([sample, more]).to_csv(data / "sample_submission.csv", index=False)

@@ -237,7 +237,7 @@ def test_options_of_predicting_may_be_overridden_and_nothing_else(project, data)
         ("train.epochs=3", "expected overrides of predict.*, got 'train.epochs'"),
         ("tta=d4", "did you mean 'predict.tta'?"),
         ("predict.tat=d4", "did you mean 'predict.tta'?"),
-        ("predict.tta=d5", "'predict.tta': expected 'none', 'flip', 'mirrors' or 'd4'"),
+        ("predict.tta=d5", "'predict.tta': expected 'none', 'flip', 'mirrors', 'd4' or"),
         ("predict.scales=0", "'predict.scales.0': expected"),
     ):
         code, text = project("predict", "colours", word)

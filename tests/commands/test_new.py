@@ -29,11 +29,12 @@ def test_a_new_competition_goes_to_a_valid_submission_untouched(task, add, kit, 
         ("new", "things", "--task", task),
         ("check", "things", *TINY),  # the network of the baseline would take a minute
         ("train", "things", *TINY),
-        ("oof", "things"),
+        ("oof", "things", *(["--parts"] if task == "segmentation" else [])),
         ("predict", "things"),
     ):
         code, text = kit(*words)
         assert code == 0, (words, text)
+    assert (task == "segmentation") == ("masks: threshold" in text)
     assert set(pd.read_csv("submission.csv")["ImageId"]) == {"u", "v"}
     made = tmp_path / "competitions" / "things"
     for tool in (["check"], ["format", "--check"]):

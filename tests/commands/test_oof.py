@@ -169,6 +169,7 @@ def test_views_are_scored_on_what_each_fold_never_saw(project, runs, data):
     (plain,) = numbers(text, r"none +1 views  (\S+) ")
     assert plain == pooled
     assert re.search(r"d4 +8 views  \S+  [+-]\S+ +\S+ times the time of one", text)
+    assert re.search(r"five_crop +5 views  \S+  [+-]\S+ +\S+ times the time of one", text)
     next((data / "train").iterdir()).unlink()
     code, text = project("oof", "colours", "--tta")
     assert code == 2

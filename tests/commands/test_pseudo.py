@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.data.folds import make_folds
 from common.inference.classification import predict_classes
 from common.runs import Run
 
 from .conftest import FAST
-from .experiments import settings, write_folds
+from .experiments import grow
 
 FOLDS = ("data.n_folds=3", "--fold", "all")
 CLASSES = ["blue", "green", "red"]
@@ -34,7 +33,13 @@ def test_each_fold_goes_on_with_the_labels_of_its_own_model(project, data, tmp_p
         _check_labels(rows, run_of(tmp_path, "baseline", fold), data)
     used = (f"data.pseudo={file}", "data.pseudo_ramp=2", "data.n_folds=3", "log.looks=extremes")
     words = (*used, "train.mixup=0.4", "--fold", "1", "--name", "soft")
+    sample = pd.read_csv(data / "sample_submission.csv")
+    sample[~sample.image.isin(table.image_id[:1])].to_csv(data / "sample_submission.csv")
     code, text = project("train", "colours", *FAST, *words)
+    assert (code, f"are not: '{table.image_id[0]}'; the test set" in text) == (2, True), text
+    grow(data, sample)
+    with pytest.warns(UserWarning, match=r"1 of 13 test images are new since .*: 'new\.jpg'; make"):
+        code, text = project("train", "colours", *FAST, *words)
     assert code == 0, text
     runs = [run_of(tmp_path, name, 1) for name in ("soft", "baseline")]
     validated = [set(pd.read_parquet(run.oof_file).image_id) for run in runs]
@@ -52,15 +57,6 @@ def _check_labels(rows: pd.DataFrame, run: Run, data: Path) -> None:
     np.testing.assert_allclose(probs, said.loc[rows.image_id, CLASSES], atol=1e-6)
     left = said.drop(index=rows.image_id)[CLASSES].max(axis=1)
     assert probs.max(axis=1).min() >= left.max()
-
-
-@pytest.fixture
-def begun(project, data, tmp_path):
-    """Three folds of which there are out-of-fold files and no weights."""
-    train = pd.read_csv(data / "train.csv").rename(columns={"image": "image_id"})
-    train["fold"] = make_folds(train, "stratified", 3, 42, stratify="colour")
-    write_folds(tmp_path / "runs", "baseline", train, settings())
-    return project
 
 
 def test_a_lacking_fold_is_named(begun, tmp_path):

@@ -2,12 +2,15 @@
 
 import json
 import math
+import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
 from common.commands import sweep as command
 from common.commands.sweep_space import Choices, Range, parse_space, words_of
+from common.commands.train import _resume_arguments
 from common.config import Config, parse_overrides
 from common.errors import KitError
 from common.runs import Run
@@ -173,3 +176,44 @@ def test_workers_draw_other_values_and_a_study_the_same_ones_again(project, scor
         assert math.isclose(study.best_value, max(drawn[-1]))
     assert drawn[0] == drawn[1]
     assert len(set(drawn[0])) == 3
+
+
+@pytest.mark.parametrize(
+    ("storage", "said"),
+    [
+        ("postgresql://me:s3cret/w@rd@localhost:1/db", "pip install"),
+        ("postgresql+psycopg2://me:s3cret@localhost:1/db", "pip install psycopg2-binary"),
+        ("mysql://me:s3cret@localhost:1/db", "pip install mysqlclient"),
+        ("nosuch://me:s3cret@localhost/db", "nosuch"),
+        ("me:s3cret@localhost/db", "--storage or KIT_STORAGE"),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_one_line_without_its_password(
+    project, monkeypatch, storage, said
+):
+    for module in ("psycopg", "psycopg2", "MySQLdb"):
+        monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    monkeypatch.setenv("KIT_STORAGE", storage)
+    code, text = project("sweep", "colours", "train.lr=0.001..0.002")
+    assert code == 2
+    assert said in text
+    assert text.count("\n") == 1
+    assert "s3cret" not in text
+
+
+def test_the_command_to_go_on_with_hides_a_password(monkeypatch):
+    words = ["kit", "sweep", "c", "--storage", "postgresql://me:s3cret@host/db"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert _resume_arguments()[-1] == "postgresql://***@host/db"
+
+
+def test_a_database_that_is_lost_is_one_line(project, scores):
+    def score(values, fold):
+        with sqlite3.connect(Path("runs") / "colours" / "sweeps.db") as database:
+            database.execute("DROP TABLE trial_values")
+        return 0.5
+
+    scores.score = score
+    code, text = project("sweep", "colours", "train.lr=0.001..0.002", "--trials", 2)
+    assert code == 2
+    assert "no such table: trial_values; the same command goes on" in text

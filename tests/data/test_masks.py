@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.data.masks import check_mask_size, read_mask, refuse_black_and_white
+from common.config import Config
+from common.data.masks import check_mask_size, ignored_value, read_mask, refuse_black_and_white
+from common.data.objects import read_objects
 from common.data.rle import decode, encode, merge
 from common.data.windows import Window, window_grid
 from common.errors import KitError
@@ -66,6 +68,64 @@ def test_classes_keep_their_numbers_and_what_is_unknown(tmp_path):
     np.testing.assert_array_equal(read_mask(path, *SHAPE, num_classes=4), CLASSES)
 
 
+@pytest.mark.parametrize(
+    ("foreground", "ignore", "classes"), [(1, 255, 1), (255, 128, 1), (1, 7, 1), (3, 100, 4)]
+)
+def test_a_value_of_the_files_counts_nowhere(tmp_path, foreground, ignore, classes):
+    values = TRUTH * foreground
+    values[3:9, 5:] = ignore
+    path = save(tmp_path, "a.png", values)
+    expected = TRUTH * (foreground if classes > 1 else 1)
+    expected[3:9, 5:] = IGNORE
+    found = read_mask(path, *SHAPE, classes, ignore=ignore)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, expected)
+    window = Window(2, 3, 8, 8)
+    np.testing.assert_array_equal(
+        read_mask(path, *SHAPE, classes, window, ignore=ignore), expected[2:10, 3:11]
+    )
+    with pytest.raises(KitError, match=f"got .*{ignore}"):
+        read_mask(path, *SHAPE, classes, ignore=200)
+
+
+def test_of_several_classes_255_counts_nowhere_unless_another_value_does(tmp_path):
+    def value(ignore: int | None, *classes: str) -> int | None:
+        config = Config(competition="x", task="segmentation", classes=classes, metric="iou")
+        return ignored_value(config.model_copy(update={"data.ignore": ignore}))
+
+    assert value(None, "roof") is None
+    assert value(None, "ground", "roof") == IGNORE
+    assert value(9, "ground", "roof") == 9
+    for ignore, classes in ((1, ("roof",)), (0, ("a", "b", "c")), (2, ("a", "b", "c"))):
+        with pytest.raises(KitError, match=f"data.ignore that is no class, got {ignore}"):
+            value(ignore, *classes)
+    path = save(tmp_path, "a.png", mixed(0, 255))
+    with pytest.raises(KitError, match=r"or 9 where nothing is known, in the mask .*, got 255"):
+        read_mask(path, *SHAPE, 2, ignore=9)
+
+
+def test_objects_come_from_a_label_map_from_codes_or_from_what_hangs_together(tmp_path):
+    labels = np.zeros(SHAPE, np.uint16)
+    labels[2:8, 2:8], labels[2:8, 8:12], labels[20:25, 30:] = 1, 700, 3
+    mask = (labels > 0).astype(np.uint8)
+    mask[28:] = IGNORE
+    path = tmp_path / "a.png"
+    Image.fromarray(labels).save(path)
+    np.testing.assert_array_equal(read_objects(str(path), mask), labels)
+    codes = "\n".join(encode(labels == label) for label in (1, 700, 3))
+    apart = read_objects(codes, mask)
+    assert np.unique(apart).tolist() == [0, 1, 2, 3]
+    assert len(np.unique(apart.astype(int) * 1000 + labels)) == 4
+    joined = read_objects(None, mask)
+    assert joined.max() == 2
+    np.testing.assert_array_equal(joined > 0, labels > 0)
+    assert not read_objects("", mask).any()
+    with pytest.raises(KitError, match=r"label map of 30 x 44 .*, got \(44, 30\)"):
+        read_objects(save(tmp_path, "b.png", labels.T.astype(np.uint8)), mask)
+    with pytest.raises(KitError, match=r"label map in '.*nowhere.png'"):
+        read_objects(str(tmp_path / "nowhere.png"), mask)
+
+
 def mixed(*values: int) -> np.ndarray:
     return np.resize(np.array(values, np.uint8), SHAPE)
 
@@ -74,7 +134,7 @@ WRONG = [
     (mixed(0, 128, 255), 1, r"0 and 255, for one class, .*, got 0, 128, 255; mend the mask"),
     (mixed(0, 1, 255), 1, "got 0, 1, 255"),
     (mixed(0, 2), 1, "got 0, 2"),
-    (mixed(0, 3, 7), 3, "expected values 0 to 2, or 255 for unknown, .*, got 3, 7"),
+    (mixed(0, 3, 7), 3, "expected values 0 to 2, or 255 where nothing is known, .*, got 3, 7"),
     (mixed(*range(30)), 2, "got 2, 3, 4, 5, 6, 7, 8, 9, ..."),
     (np.dstack([mixed(0, 1), mixed(1, 1), mixed(1, 1)]), 1, "one channel in .*, got colours"),
     (np.full(SHAPE, 1000, np.uint16), 1, "0 to 255 in the mask .*, got uint16 1000..1000"),

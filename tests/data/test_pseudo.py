@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.callbacks.mix import weighted_shares
+from common.commands.check import pseudo_findings
 from common.data.build import fold_loaders
+from common.data.pseudo_file import check_test
 from common.data.pseudo_table import folds_digest, pseudo_rows, surest
 from common.errors import KitError
 from common.keys import IMAGE_ID, LABEL, WEIGHT
@@ -120,6 +122,29 @@ def test_wrong_tables_are_refused_with_a_remedy(frame, test_images, loaders, cha
     with pytest.raises(KitError, match=said) as caught:
         loaders(change(table(frame, test_images)))
     assert ";" in str(caught.value)
+
+
+def test_a_test_set_that_changed_since_is_told(frame, test_images, config, tmp_path):
+    rows, file = table(frame, test_images), tmp_path / "pseudo.parquet"
+    rows.attrs = {"test_ids": test_images.image_id.tolist()}
+    rows.to_parquet(file, index=False)
+    assert check_test(file, test_images, config) == ""
+    named = config.model_copy(update={"data.pseudo": str(file)})
+    assert [one.status for one in pseudo_findings(test_images, named)] == ["ok"]
+    assert pseudo_findings(test_images, config) == []
+    assert [one.status for one in pseudo_findings(test_images[1:], named)] == ["problem"]
+    other = pd.DataFrame({"image_id": ["new1", "new2"], "path": ["x.jpg", "y.jpg"]})
+    told = check_test(file, pd.concat([test_images, other]), config)
+    assert told.startswith("2 of 11 test images are new since")
+    assert "'new1', 'new2'; make it anew: kit pseudo colours" in told
+    (finding,) = pseudo_findings(pd.concat([test_images, other]), named)
+    assert (finding.status, finding.found.count("kit pseudo")) == ("warning", 0)
+    first = test_images.image_id[0]
+    with pytest.raises(KitError, match=f"1 of 9 are not: '{first}'; the test set has changed"):
+        check_test(file, test_images[1:], config)
+    rows.assign(path="gone.jpg").to_parquet(file, index=False)
+    with pytest.raises(KitError, match=r"1 files are gone: 'gone.jpg'; the data has moved"):
+        check_test(file, test_images, config)
 
 
 def test_soft_tables_hold_probabilities_of_these_classes(frame, test_images, loaders):

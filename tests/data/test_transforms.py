@@ -13,6 +13,7 @@ from common.data.transforms import (
     valid_transforms,
 )
 from common.errors import KitError
+from common.keys import IGNORE
 
 RECIPES = ["none", "flip", "dihedral", "light", "medium"]
 IMAGE = np.random.default_rng(0).integers(0, 256, (48, 40, 3), dtype=np.uint8)
@@ -105,3 +106,22 @@ def test_unknown_arguments_are_errors_not_warnings():
 def test_unknown_recipe_is_named():
     with pytest.raises(KitError, match="got 'mediun'; did you mean 'medium'"):
         train_transforms(32, "mediun")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_masks_move_along_and_what_is_unknown_stays_so(recipe):
+    """No value is mixed of two, none is made up at a border, and a hole is unknown."""
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:, 20:40], mask[:, 40:] = 1, IGNORE
+    levels = {0: 60, 1: 120, IGNORE: 190}
+    image = np.repeat(np.vectorize(levels.get)(mask)[..., None], 3, 2).astype(np.uint8)
+    transform = train_transforms(32, recipe)
+    for index in range(30):
+        seed_transform(transform, 3, 0, index)
+        found = transform(image=image, mask=mask)
+        said, grey = found["mask"], found["image"][..., 1].astype(float)
+        assert set(np.unique(said)) <= set(levels)
+        means = [grey[said == value].mean() for value in levels if (said == value).any()]
+        if not (grey[said == IGNORE] == 0).any():  # without a hole
+            assert means == sorted(means)
+        assert (said[grey == 0] == IGNORE).all()

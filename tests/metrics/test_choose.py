@@ -23,6 +23,11 @@ def test_a_misspelt_metric_gets_a_hint() -> None:
         choose_metrics(config("classification", "accuracy", "macrof1"))
 
 
+def test_objects_are_scored_elsewhere() -> None:
+    with pytest.raises(KitError, match="got 'instance_ap'; kit oof --parts scores objects"):
+        choose_metrics(config("segmentation", "instance_ap"))
+
+
 def test_a_metric_of_another_task_is_refused() -> None:
     with pytest.raises(KitError, match="expected the name of a detection metric, got 'accuracy'"):
         choose_metrics(config("detection", "accuracy"))

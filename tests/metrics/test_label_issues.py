@@ -198,6 +198,21 @@ def test_parts_of_several_classes_and_unknown_pixels():
     assert parts_of(hidden, predicted) == []
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_said_of_ignored_pixels_makes_no_label_doubtful(seed):
+    """Not even by the size of objects that it is measured with, where the mask has none."""
+    random = np.random.default_rng(seed)
+    truth, said = np.zeros((2, 64, 64), np.uint8)
+    said[5:17, 5:17] = 1
+    away, surer = disc(40, 40, 18).astype(bool), random.random((64, 64))
+    truth[away] = IGNORE
+    one = wrong_parts(truth, said, surer)
+    other = wrong_parts(truth, np.where(away, random.integers(0, 2), said).astype(np.uint8), surer)
+    blank = wrong_parts(truth, np.where(away, 1, said).astype(np.uint8), np.where(away, 1, surer))
+    assert one == other == blank
+    assert len(one) == 1
+
+
 def test_the_larger_part_is_more_doubtful():
     small, large = (parts_of(disc(0, 0, 0), disc(30, 30, radius)) for radius in (4, 12))
     rows = mask_testimony([(1, small), (0, large)])

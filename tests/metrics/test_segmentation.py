@@ -154,6 +154,21 @@ def test_empty_masks() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
+def test_a_picture_of_which_no_pixel_counts_changes_no_score(name: str) -> None:
+    random = np.random.default_rng(0)
+    shape = (31, 4) if name in (*BINARY, "tuned_iou") else (3, 3)
+    counted = random.integers(1, 50, (8, *shape))
+    target = np.stack([np.arange(8) % 2, np.arange(8)], 1)
+    more = np.concatenate([counted, np.zeros((1, *shape), np.int64)])
+    with_it = np.concatenate([target, [[7, 8]]])  # a group of its own
+    if name != "tuned_iou":  # whose halves it changes
+        expected = METRICS[name].function(target, counted)
+        assert METRICS[name].function(with_it, more) == pytest.approx(expected)
+    with pytest.warns(UserWarning, match="no pixel counts|no foreground"):
+        assert math.isnan(METRICS[name].function(target, 0 * counted))
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
 def test_an_empty_fold_warns_and_gives_nan(name: str) -> None:
     with pytest.warns(UserWarning, match="the fold is empty"):
         assert math.isnan(METRICS[name].function(np.zeros((0, 2)), np.zeros((0, 31, 4), np.int64)))
@@ -173,6 +188,10 @@ def test_ignored_pixels_count_nowhere() -> None:
     kept = gather(probs[:, 1::2], target[:, 1::2])
     rows = [threshold_counts(*pair, ignore=255) for pair in zip(probs, marked, strict=True)]
     np.testing.assert_array_equal(rows, kept)
+    for there in (0.0, 1.0, np.nan):  # whatever is said of them
+        other = torch.from_numpy(np.where(marked == 255, there, probs))
+        batch = threshold_counts_batch(other, torch.from_numpy(marked), 255)
+        np.testing.assert_array_equal(batch, kept)
     half = counts(probs >= 0.5, marked, ignore=255)
     np.testing.assert_array_equal(half, at_threshold(kept, 0.5))
     assert counts(probs >= 0.5, np.full_like(marked, 255), ignore=255).sum() == 0

@@ -19,8 +19,9 @@ from common.data.audit.duplicates import (
     in_test,
 )
 from common.data.audit.finding import Finding
-from common.data.audit.mask_scan import broken_masks, scan_masks
+from common.data.audit.mask_scan import broken_masks, ignored_pixels, scan_masks
 from common.data.audit.scan import Progress, Scan, scan_images
+from common.data.masks import ignored_value
 from common.keys import FOLD, IMAGE_ID, LABEL, MASK, PATH
 
 
@@ -92,8 +93,11 @@ def _folds(audit: Audit, train: pd.DataFrame, scan: Scan, config: Config, fixed:
     pixels = None
     if MASK in train:
         told = progress("masks")
-        pixels, errors = scan_masks(train, scan, len(config.classes), progress=told)
-        audit.findings.append(broken_masks(pixels, errors, train[IMAGE_ID].tolist()))
+        ignore, ids = ignored_value(config), train[IMAGE_ID].tolist()
+        masks = scan_masks(train, scan, len(config.classes), progress=told, ignore=ignore)
+        pixels = masks.pixels
+        audit.findings.append(broken_masks(pixels, masks.errors, ids))
+        audit.findings.extend(ignored_pixels(masks.ignored, ids))
     folds = train[FOLD].to_numpy()
     counts = per_fold(presence(train, config, pixels), folds, config.classes)
     audit.findings.extend(class_balance(counts, np.unique(folds, return_counts=True)[1]))

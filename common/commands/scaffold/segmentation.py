@@ -12,10 +12,24 @@ from common.commands.scaffold.files import (
     read_rows,
     story,
 )
+from common.keys import IGNORE
 
 MASK_WORDS = ("mask", "gt", "label", "annotation")
 LOOKED_AT = 20  # masks whose values tell the classes
 CODE = set("0123456789 ")
+PLAIN_CONFIG = ("Config", "DataConfig", "ModelConfig", "TrainConfig")
+OBJECT_CONFIG = (
+    "Config",
+    "DataConfig",
+    "MaskConfig",
+    "ModelConfig",
+    "PredictConfig",
+    "TrainConfig",
+)
+OBJECTS = """\
+    # watershed parts what touches; kit oof --parts scores both and tunes threshold and least area
+    predict=PredictConfig(masks=MaskConfig(instances="components")),
+"""
 
 
 @dataclass
@@ -34,6 +48,7 @@ class Layout:
     classes: tuple[str, ...] = ("object",)
     stems: bool = True  # whether ids are files' names without their suffix
     instances: bool = False  # a row of the submission per object instead of per image
+    ignore: int = 0  # value of masks of one class where nothing is known; 0: there is none
     notes: list[str] = field(default_factory=list)
 
 
@@ -49,9 +64,9 @@ def make_files(name: str, data: Path) -> tuple[dict[str, str], list[str]]:
         "rules": ", unique_ids=False" if layout.instances else "",
         "give_ending": f', "{layout.ending}"' if layout.ending else "",
         "import_encode": "check_rle, " + ("encode_instances" if layout.instances else "encode"),
-        "import_instances": "from common.inference.instances import instances\n"
-        if layout.instances
-        else "",
+        "import_config": ", ".join(OBJECT_CONFIG if layout.instances else PLAIN_CONFIG),
+        "objects": OBJECTS if layout.instances else "",
+        "ignore": f", ignore={layout.ignore}" if layout.ignore else "",
     }
     read = "data_codes.py" if layout.code_csv else "data_masks.py"
     rows = "rows_instances.py" if layout.instances else "rows_images.py"
@@ -102,7 +117,10 @@ def _read_masks(data: Path, layout: Layout) -> None:
     stem = max((stem for stem in stems if example.startswith(stem)), key=len, default=example)
     layout.ending = example.removeprefix(stem)
     values = {int(value) for file in files[:LOOKED_AT] for value in set(read_mask_file(file).flat)}
-    values.discard(255)
+    if values >= {1, IGNORE} and values <= {0, 1, IGNORE}:
+        layout.ignore = IGNORE
+        layout.notes.append(f"{IGNORE} in the masks is taken for unknown: mend data.ignore")
+    values.discard(IGNORE)
     if max(values, default=0) > 1:
         count = max(values) + 1
         layout.classes = ("background", *(f"class_{number}" for number in range(1, count)))

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from common.data.audit.hashes import likeness
 from common.data.audit.neighbours import near_pairs
 from common.data.audit.scan import Scan
 from common.data.files import some
+from common.data.stored import read_stored
 from common.keys import FOLD, IMAGE_ID, LABEL, PATH
 
 RADIUS = 8  # of 64 bits; see tests for what lies within and what beyond
@@ -133,4 +133,4 @@ def _tell(check: str, found: Duplicates, rows: pd.DataFrame, remedy: str) -> Fin
 
 
 def _digest(path: str) -> str:
-    return hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()
+    return hashlib.blake2b(read_stored(path), digest_size=16).hexdigest()

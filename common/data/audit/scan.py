@@ -11,6 +11,7 @@ from PIL import Image
 
 from common.data.audit.hashes import SIDE, THUMB, is_flat, perceptual_hash, small_grey, thumbnail_of
 from common.data.image import image_size, read_image
+from common.data.stored import open_stored
 from common.errors import KitError
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ def _header(path: str) -> tuple[tuple[int, int], str]:
     """Return size and mode as far as they can be had; reading the whole file says what is wrong."""
     try:
         size = image_size(path)
-        with Image.open(path) as image:
+        with Image.open(open_stored(path)) as image:
             return size, image.mode
     except Exception:  # Pillow's errors have no common base class
         return (0, 0), ""

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from common.data.audit.broken import blank_images, broken_files, odd_modes
-from common.data.audit.mask_scan import broken_masks, scan_masks
+from common.data.audit.mask_scan import broken_masks, ignored_pixels, scan_masks
 from common.data.audit.scan import scan_images
 from common.keys import MASK
 
@@ -90,13 +90,39 @@ def test_masks_are_counted_and_misfits_named(files, tmp_path):
         masks.append(str(tmp_path / f"mask_{path.stem}.png"))
         Image.fromarray(mask).save(masks[-1])
     frame = pd.DataFrame({MASK: masks})
-    pixels, errors = scan_masks(frame, looked, 1)
+    pixels, errors, ignored = scan_masks(frame, looked, 1)
+    assert not ignored.any()
     assert pixels[:, 0].tolist() == [96 * number for number in range(len(files))]
     finding = broken_masks(pixels, errors, ids)
     assert finding.status == "ok"
     assert "1 without foreground" in finding.found
 
     Image.fromarray(np.zeros((8, 9), np.uint8)).save(masks[2])
-    finding = broken_masks(*scan_masks(frame, looked, 1), ids)
+    finding = broken_masks(*scan_masks(frame, looked, 1)[:2], ids)
     assert finding.status == "problem"
     assert ids[2] in finding.found
+
+
+def test_ignored_pixels_are_counted_and_masks_of_nothing_else_named(files, tmp_path):
+    looked, ids = scan(files)
+    values = np.zeros((80, 96), np.uint8)
+    values[:20], values[20:40] = 255, 1
+    masks = [tmp_path / f"{number}_mask.png" for number in range(len(files))]
+    for path in masks:
+        Image.fromarray(values).save(path)
+    frame = pd.DataFrame({MASK: [str(path) for path in masks]})
+    found = scan_masks(frame, looked, 3)
+    assert not found.errors
+    assert found.pixels[0].tolist() == [40 * 96, 20 * 96, 0]
+    np.testing.assert_allclose(found.ignored, 0.25)
+    (finding,) = ignored_pixels(found.ignored, ids)
+    assert finding.status == "ok"
+    assert f"25.0% of {len(ids)} of {len(ids)} masks" in finding.found
+    assert "1, 255" in next(iter(scan_masks(frame, looked, 1).errors.values()))
+    assert scan_masks(frame, looked, 1, ignore=255).pixels[0].tolist() == [20 * 96]
+    Image.fromarray(values * 0 + 255).save(masks[1])
+    (finding,) = ignored_pixels(scan_masks(frame, looked, 3).ignored, ids)
+    assert finding.status == "warning"
+    assert ids[1] in finding.found
+    assert ignored_pixels(np.ones(3), list("abc"))[0].status == "problem"
+    assert ignored_pixels(np.zeros(3), list("abc")) == []

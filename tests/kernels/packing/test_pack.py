@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from common.data.pseudo_table import folds_digest
 from common.kernels_folder import kernels
 
 from .conftest import COLOURS, FAST
@@ -215,20 +216,47 @@ def test_what_does_not_exist_is_told_before_a_session_is_spent(kit, wheels, data
     )
 
 
-def test_a_training_kernel_trains_and_goes_on_with_its_earlier_output(kit, wheels, tmp_path, data):
+def write_labels(runs, data):
+    """Label the test images as fold 0's model might have, for the folds that `kit folds` makes."""
+    folds = pd.read_csv(runs / "colours" / "folds.csv", skiprows=1)
+    names = sorted(path.name for path in (data / "test").iterdir())
+    table = pd.DataFrame({"image_id": names, "path": [f"{data}/test/{name}" for name in names]})
+    table = table.assign(label="red", weight=1.0, fold=0, made_by="colours/baseline/fold0")
+    table.assign(folds=folds_digest(folds)).to_parquet(runs / "labels.parquet", index=False)
+    return f"data.pseudo={runs / 'labels.parquet'}"
+
+
+def test_a_training_kernel_carries_its_pseudo_labels_and_goes_on_with_its_earlier_output(
+    kit, wheels, tmp_path, data
+):
     code, text = kit("new", "colours", "--data", data)
     assert code == 0, text
     words = [word for word in FAST if not word.startswith("train.epochs")]
+    assert kit("folds", "colours", "--data", data)[0] == 0
+    code, text = kit("kernel", "pack", "colours", "--train", "data.pseudo=gone.parquet")
+    assert (code, "expected pseudo-labels in 'gone.parquet'" in text) == (2, True), text
+    ours = ("data.n_folds", "log.looks")  # as kit folds has them; and a look that names samples
+    words = [word for word in words if not word.startswith(ours)]
+    words += [write_labels(tmp_path / "runs", data), "log.looks=label_issues"]
     pack(kit, wheels, "--train", *words, "train.epochs=2", 'kernel.kernels=["me/colours-train"]')
     packed = tmp_path / "runs" / "colours" / "packed" / "train"
     metadata = json.loads((packed / "kernel" / "kernel-metadata.json").read_text())
     assert metadata["kernel_sources"] == ["me/colours-train"]
+    assert "me/colours-pseudo" in metadata["dataset_sources"]
+    assert str(tmp_path) not in (packed / "kernel" / "train.py").read_text()
+    assert set(pd.read_parquet(packed / "pseudo" / "pseudo.parquet").path) == {""}
     code, text, working = play(tmp_path, packed, data)
     assert code == 0, text
     assert "secrets: none" in text
     run = working / "runs" / "colours" / "baseline" / "fold0"
     assert json.loads((run / "summary.json").read_text())["status"] == "finished"
     assert (run / "report.html").exists()
+    used = json.loads((run / "config.json").read_text())["data"]["pseudo"]
+    assert used == "runs/colours/pseudo.parquet"
+    losses = pd.read_parquet(run / "train_losses.parquet")
+    assert set(pd.read_parquet(tmp_path / "runs" / "labels.parquet").image_id) & set(
+        losses.image_id
+    )
     (tmp_path / "input" / "colours-train").mkdir()
     (working / "runs").rename(tmp_path / "input" / "colours-train" / "runs")
     code, text, working = play(tmp_path, packed, data)

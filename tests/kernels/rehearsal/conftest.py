@@ -47,7 +47,7 @@ def seen(tmp_path, monkeypatch, environment):
         **limits: float,
     ):
         packed = write_packed(tmp_path / "packed", script, name, **limits)
-        kernel = kernels("rehearsal.packed_kernel").PackedKernel.read(packed, name)
+        kernel = kernels("packing.packed").Packed.find(name, packed)
         data = data or write_data(tmp_path / "data")
         (tmp_path / "place").mkdir()
         return stage.run_both(kernel, data, tmp_path / "place", hidden)

@@ -56,13 +56,14 @@ def test_it_has_what_the_image_has_and_nothing_of_the_kit(environment):
 
 
 def test_wheels_are_brought_by_the_kernel(seen, monkeypatch, tmp_path, environment):
-    write = kernels("rehearsal.packed_kernel").PackedKernel.read
+    found = kernels("packing.packed").Packed
+    find = found.find
 
-    def with_wheel(packed, name):
+    def with_wheel(name, packed):
         write_wheel(packed / "wheels")
-        return write(packed, name)
+        return find(name, packed)
 
-    monkeypatch.setattr(kernels("rehearsal.packed_kernel").PackedKernel, "read", with_wheel)
+    monkeypatch.setattr(found, "find", with_wheel)
     trial = seen(plant("at_start", *BRING)).trials[0]
     assert trial.outcome.code == 0, trial.outcome.log
     assert trial.outcome.network == ()

@@ -55,7 +55,7 @@ def test_another_competitions_folder_is_refused(kit, tmp_path):
     packed, data = write_packed(tmp_path / "packed"), write_data(tmp_path / "data")
     code, text = kit("kernel", "rehearse", "wheat_detection", "--packed", packed, "--data", data)
     assert code == 2
-    assert "expected the competition 'wheat_detection'" in text
+    assert "to hold wheat_detection's kernel that predicts, got alaska2_classification's" in text
 
 
 def test_the_kernel_finds_kaggles_layout(seen, doors):
@@ -155,5 +155,6 @@ def test_a_notebook_is_rehearsed_as_its_cells(tmp_path):
     notebook.write_text(json.dumps({"cells": cells}))
     metadata = packed / "kernel" / "kernel-metadata.json"
     metadata.write_text(json.dumps({"code_file": "predict.ipynb"}))
-    kernel = kernels("rehearsal.packed_kernel").PackedKernel.read(packed, NAME)
-    assert kernel.write_script(tmp_path).read_text() == f"{head}\n\n{tail}\n"
+    kernel = kernels("packing.packed").Packed.find(NAME, packed)
+    script = kernels("rehearsal.script").write_script(kernel.script, tmp_path)
+    assert script.read_text() == f"{head}\n\n{tail}\n"

@@ -41,6 +41,7 @@ def write_packed(folder: Path, config: Config, runs: list[str], kind: str = "pre
     files = {str(p.relative_to(folder)): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
     facts = {"kind": kind, "competition": NAME, "slug": SLUG, "owner": "me", "kernel": "me/kernel"}
     facts |= {"runs": runs, "git": "abc123", "dirty": False, "files": files}
+    facts["datasets"] = {part: f"me/kit-{part}" for part in ("wheels", "checkpoints")}
     write(folder / "packed.json", json.dumps({**facts, "config": config.model_dump(mode="json")}))
 
 

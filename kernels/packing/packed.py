@@ -1,4 +1,4 @@
-"""The folder that `kit kernel pack` wrote, and what became of it on Kaggle."""
+"""The folder that `kit kernel pack` wrote, read again, and what became of it on Kaggle."""
 
 import hashlib
 import json
@@ -7,25 +7,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from common.config import Config
 from common.environment import runs_dir
 from common.errors import KitError
+from common.kernels_folder import PACKED
 from common.runs import write_json
 
 PREDICT, TRAIN = "predict", "train"
-DATASETS = ("wheels", "checkpoints")
 METADATA = "dataset-metadata.json"
+KERNEL, PUSHED, ABOUT = "kernel", "pushed.json", "kernel-metadata.json"
 REFUSED = "refused"  # in place of a run's status
 
 
 @dataclass(frozen=True)
 class Packed:
-    """A kernel and its data sets, ready to be uploaded."""
+    """A kernel and its data sets, ready to be rehearsed and uploaded."""
 
     folder: Path
     facts: dict[str, Any]  # packed.json
 
     @classmethod
-    def find(cls, competition: str, given: Path | None, kind: str, runs: Path | None) -> "Packed":
+    def find(
+        cls, competition: str, given: Path | None, kind: str = PREDICT, runs: Path | None = None
+    ) -> "Packed":
         """Return the packed folder of a competition.
 
         Raises:
@@ -33,10 +39,10 @@ class Packed:
         """
         folder = given or runs_dir(runs) / competition / "packed" / kind
         command = f"kit kernel pack {competition}{' --train' if kind == TRAIN else ''}"
-        if not (folder / "packed.json").is_file():
+        if not (folder / PACKED).is_file():
             raise KitError(f"expected a packed kernel in '{folder}', found none; run: {command}")
-        packed = cls(folder, json.loads((folder / "packed.json").read_text()))
-        got = (packed.facts["competition"], packed.facts["kind"])
+        packed = cls(folder, _read(folder / PACKED, command))
+        got = (packed.facts.get("competition"), packed.facts.get("kind"))
         if got != (competition, kind):
             raise KitError(
                 f"expected '{folder}' to hold {competition}'s kernel that {kind}s, got "
@@ -51,9 +57,36 @@ class Packed:
         return self.facts["kernel"]
 
     @property
+    def competition(self) -> str:
+        """The competition's folder name."""
+        return self.facts["competition"]
+
+    @property
+    def slug(self) -> str:
+        """Kaggle's name of the competition, or the kit's where it is none of Kaggle's."""
+        return self.facts.get("slug") or self.competition
+
+    @property
+    def config(self) -> Config:
+        """What was packed; KitError if another version of the kit wrote it."""
+        try:
+            return Config.model_validate(self.facts.get("config"))
+        except ValidationError as error:
+            first = error.errors()[0]["msg"]
+            raise KitError(
+                f"expected the config of this kit in '{self.folder}': {first}; pack it anew: kit "
+                f"kernel pack {self.competition}"
+            ) from None
+
+    @property
     def code(self) -> Path:
         """The folder that holds the kernel."""
-        return self.folder / "kernel"
+        return self.folder / KERNEL
+
+    @property
+    def script(self) -> Path:
+        """The kernel, a script or notebook."""
+        return self.code / read_json(self.code / ABOUT)["code_file"]
 
     @property
     def output(self) -> Path:
@@ -63,21 +96,26 @@ class Packed:
     @property
     def datasets(self) -> dict[str, str]:
         """Part -> name on Kaggle, of the data sets that there are."""
-        parts = [part for part in DATASETS if (self.folder / part / METADATA).is_file()]
-        return {part: read_json(self.folder / part / METADATA)["id"] for part in parts}
+        named = self.facts.get("datasets", {})
+        return {part: ref for part, ref in named.items() if (self.folder / part).is_dir()}
+
+    @property
+    def wheels(self) -> list[str]:
+        """Names of the wheels it carries."""
+        return sorted(file.name for file in (self.folder / "wheels").glob("*.whl"))
 
     @property
     def pushed(self) -> dict[str, Any]:
         """What was pushed: `{"datasets": {part: ...}, "kernel": {...}}`, each with hashes."""
-        file = self.folder / "pushed.json"
-        return read_json(file) if file.exists() else {"datasets": {}, "kernel": {}}
+        file = self.folder / PUSHED
+        return read_json(file) if file.exists() else {"datasets": {}, KERNEL: {}}
 
     def remember(self, part: str, **values: Any) -> None:
         """Keep what became of a data set or of the kernel."""
         known, news = self.pushed, {**values, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
-        place = known if part == "kernel" else known["datasets"]
+        place = known if part == KERNEL else known["datasets"]
         place[part] = {**place.get(part, {}), **news}
-        write_json(self.folder / "pushed.json", known)
+        write_json(self.folder / PUSHED, known)
 
     def hashes(self, part: str) -> dict[str, str]:
         """Return the SHA-256 of each file of a part."""
@@ -86,7 +124,7 @@ class Packed:
     def is_pushed(self, part: str) -> bool:
         """Return whether the part lies on Kaggle as it lies here, as far as we know."""
         known = self.pushed
-        place = known["kernel"] if part == "kernel" else known["datasets"].get(part, {})
+        place = known[KERNEL] if part == KERNEL else known["datasets"].get(part, {})
         return bool(place) and place.get("sha256") == self.hashes(part)
 
     def _expect_files(self, command: str) -> None:
@@ -95,6 +133,9 @@ class Packed:
             got = f"{file.stat().st_size} bytes" if file.is_file() else "none"
             if got != f"{size} bytes":
                 raise KitError(f"expected '{file}' of {size} bytes, got {got}; run: {command}")
+        script = self.code / str(_read(self.code / ABOUT, command).get("code_file"))
+        if not script.is_file():
+            raise KitError(f"expected the kernel '{script}', found none; run: {command}")
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -111,3 +152,12 @@ def hash_file(file: Path) -> str:
 def read_json(file: Path) -> dict[str, Any]:
     """Return what a JSON file holds."""
     return json.loads(file.read_text())
+
+
+def _read(file: Path, command: str) -> dict[str, Any]:
+    try:
+        return read_json(file)
+    except FileNotFoundError:
+        raise KitError(f"expected a packed kernel, found no '{file}'; run: {command}") from None
+    except ValueError as error:
+        raise KitError(f"expected JSON in '{file}', got: {error}; run: {command}") from None
