@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from common.config import Config
+from pydantic import ValidationError
+
+from common.config import Config, explain
 from common.errors import KitError, did_you_mean
 from common.metrics.base import Metric
 from common.metrics.choose import choose_metrics
@@ -33,6 +35,9 @@ class Competition:
         name = f"competitions.{self.name}.{part}"
         try:
             return importlib.import_module(name)
+        except ValidationError as error:  # of a Config that the module makes
+            told = f"competitions/{self.name}/{part}.py: {explain(error)}"
+            raise KitError(told) from None
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise

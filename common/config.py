@@ -5,9 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from common.errors import KitError, did_you_mean
+from common.keys import LABEL
 
 V = TypeVar("V", bound="Values")
 
@@ -67,6 +75,8 @@ class ModelConfig(Values):
     margin: float = Field(0.3, ge=0, lt=1.57)  # radians, of arcface in training
     scale: float = Field(30.0, gt=0)  # of arcface's cosines; higher for more classes
     subcentres: int = Field(1, ge=1)  # of each class of arcface; 3 for noisy labels
+    auxiliary: dict[str, Annotated[int, Field(ge=1)]] = {}  # classification: further columns of
+    # the frame to learn, by number of classes (1: a number); empty cells teach nothing
     arguments: dict[str, Any] = {}  # passed to timm.create_model as they are
     checkpoint_gradients: bool = False  # compute activations twice to keep fewer: less memory,
     # more time; running statistics of batch norms move twice a step
@@ -95,6 +105,7 @@ class TrainConfig(Values):
     cutmix: float = Field(0.0, ge=0)  # Beta parameter; 0 = off
     mosaic: float = Field(0.0, ge=0, le=1)  # detection: share of pictures made of four
     loss: dict[str, float] = {}  # terms and weights; empty: what the task usually takes
+    # auxiliary_<column>: that of model.auxiliary, 0.3 unless named
     focal_gamma: float = Field(2.0, ge=0)  # of the term focal; 0 gives cross entropy
     asymmetric_gamma: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] = (4, 1)
     # of the term asymmetric (multilabel): of absent and of present classes
@@ -195,8 +206,10 @@ class Config(Values):
     task: Literal["classification", "segmentation", "detection"] = "classification"
     slug: str = ""  # Kaggle's name of it
     classes: tuple[str, ...]  # in the order of the model's outputs; segmentation: one, or
-    # several of which the first is the background
+    # several of which the first is the background; regression: the columns to predict
     multilabel: bool = False  # True: any number of classes per image; False: exactly one
+    target: Literal["classes", "ordinal", "regression"] = "classes"  # classification: of an image;
+    # ordinal: grades in ascending order, regression: a real number for each of `classes`
     metric: str  # the competition's metric: picks the best checkpoint
     watch: tuple[str, ...] = ()  # further metrics; each keeps its own best checkpoint
     data: DataConfig = DataConfig()
@@ -210,6 +223,32 @@ class Config(Values):
     def read(cls, path: Path) -> "Config":
         """Return the config that a run folder or a checkpoint keeps as json."""
         return _validate(cls, json.loads(path.read_text()))
+
+    @property
+    def kind(self) -> str:
+        """What is predicted: the task, of which regression counts as one of its own."""
+        return self.target if self.target == "regression" else self.task
+
+    @property
+    def target_columns(self) -> str | list[str]:
+        """The columns of a classification's frame that hold the target: one, or one a class."""
+        alone = not self.multilabel and self.target != "regression"
+        return LABEL if alone else list(self.classes)
+
+    @model_validator(mode="after")
+    def _check_target(self) -> Self:
+        if self.target != "classes" and (self.multilabel or self.task != "classification"):
+            got = "multilabel=true" if self.multilabel else f"task={self.task}"
+            raise KitError(
+                f"expected target=classes with {got}, got target={self.target}; an image has "
+                "classes, a grade or numbers: take one of the two out"
+            )
+        if self.target == "ordinal" and len(self.classes) < 2:
+            raise KitError(
+                f"expected two grades or more in classes with target=ordinal, got "
+                f"{list(self.classes)}; name them in ascending order"
+            )
+        return self
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
@@ -261,10 +300,17 @@ def _validate(model: type[V], values: Mapping[str, Any]) -> V:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise KitError("; ".join(_explain(problem) for problem in error.errors())) from None
+        raise KitError(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """Return in one line what is wrong with values of a config."""
+    return "; ".join(_explain(problem) for problem in error.errors())
 
 
 def _explain(problem: Any) -> str:
+    if problem["type"] == "value_error":  # ours, which says it all
+        return str(problem["ctx"]["error"])
     key = ".".join(str(part) for part in problem["loc"] if not str(part).startswith("literal["))
     if problem["type"] == "missing":
         return f"config key '{key}' is missing"

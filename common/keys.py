@@ -19,6 +19,7 @@ IGNORE = 255  # value of a mask where nothing is known, or where there is only p
 # Outputs of models.
 LOGITS = "logits"  # (N, C) float
 LOGITS_DROPPED = "logits_dropped"  # (N, M, C) float, of M masks of dropout; M = 1 if not training
+VALUES = "values"  # (N, C) float, of a regression in the target's units; LOGITS are standardised
 EMBEDDING = "embedding"  # (N, D) float, the features before the classifier
 
 MASK_LOGITS = "mask_logits"  # (N, C, H, W) float, C = 1 for one class
@@ -39,5 +40,19 @@ OBJECTS = "objects"  # one class: true objects, a label map's path, or run-lengt
 # What an evaluation keeps of every sample.
 TARGET = "target"  # the truth, as the metrics take it
 PREDICTION = "prediction"  # (C,) float probabilities, or what the task predicts
-LOSS = "loss"  # float, weighted sum of the terms
+LOSS = "loss"  # float, weighted sum of the terms but auxiliary ones
 PROBABILITY = "prob_"  # column prefix in files, followed by the class
+
+
+def auxiliary_target(column: str) -> str:
+    """Return the key of a batch that holds an auxiliary column's targets.
+
+    `(N, K)` float shares of its classes, all 0 where it is unknown; of a number `(N, 2)`: the
+    number, and 1 where it is known.
+    """
+    return f"auxiliary_{column}"
+
+
+def auxiliary_logits(column: str) -> str:
+    """Return the key of an output `(N, K)` for an auxiliary column; K = 1 of a number."""
+    return f"auxiliary_logits_{column}"

@@ -22,7 +22,7 @@ from common.keys import (
 )
 
 COUNTS, IMAGE_CODE = "counts", "image_code"
-PREDICTED = "predicted_"  # column prefix, followed by a key
+PREDICTED = "predicted_"  # column prefix, followed by a key, or by what a regression predicts
 Columns = dict[str, Any]
 
 
@@ -35,13 +35,13 @@ class Table(NamedTuple):
 
 def write_oof(evaluation: Evaluation, config: Config) -> pd.DataFrame:
     """Return one row per sample: id, truth, prediction, loss."""
-    columns = TABLES[config.task].write(evaluation, config)
+    columns = TABLES[config.kind].write(evaluation, config)
     return pd.DataFrame({IMAGE_ID: evaluation[IMAGE_ID], **columns, LOSS: evaluation[LOSS]})
 
 
 def read_oof(frame: pd.DataFrame, config: Config) -> tuple[Any, Any]:
     """Return target and prediction of all rows, as the metrics take them."""
-    return TABLES[config.task].read(frame, config)
+    return TABLES[config.kind].read(frame, config)
 
 
 def _write_classes(evaluation: Evaluation, config: Config) -> Columns:
@@ -59,6 +59,23 @@ def _read_classes(frame: pd.DataFrame, config: Config) -> tuple[Any, Any]:
     labels = [f"{LABEL}_{name}" for name in config.classes] if config.multilabel else LABEL
     probs = frame[[f"{PROBABILITY}{name}" for name in config.classes]]
     return frame[labels].to_numpy(), probs.to_numpy()
+
+
+def _write_values(evaluation: Evaluation, config: Config) -> Columns:
+    columns = ((f"{LABEL}_", TARGET), (PREDICTED, PREDICTION))
+    return {
+        prefix + name: evaluation[key][:, place]
+        for prefix, key in columns
+        for place, name in enumerate(config.classes)
+    }
+
+
+def _read_values(frame: pd.DataFrame, config: Config) -> tuple[Any, Any]:
+    target, said = (
+        frame[[prefix + name for name in config.classes]].to_numpy(np.float64)
+        for prefix in (f"{LABEL}_", PREDICTED)
+    )
+    return target, said
 
 
 def _write_counts(evaluation: Evaluation, config: Config) -> Columns:
@@ -100,6 +117,7 @@ def _dicts(frame: pd.DataFrame, prefix: str, keys: tuple[str, ...]) -> list[dict
 
 TABLES = {
     "classification": Table(_write_classes, _read_classes),
+    "regression": Table(_write_values, _read_values),
     "segmentation": Table(_write_counts, _read_counts),
     "detection": Table(_write_boxes, _read_boxes),
 }

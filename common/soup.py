@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from common.checkpoints import load_checkpoint, save_checkpoint
+from common.config import Config
 from common.errors import KitError
 
-SAME = ("model", "classes", "task", "multilabel")  # of the config, so that one fits all
+SAME = ("model", "classes", "task", "multilabel", "target")  # of the config, so that one fits all
 
 
 def make_soup(checkpoints: Sequence[Path], out: Path) -> Path:
@@ -77,7 +78,8 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
 
 def _check_same(first: Mapping[str, Any], content: Mapping[str, Any], path: Path) -> None:
     for key in SAME:
-        mine, theirs = (one["config"].get(key) for one in (first, content))
+        usual = Config.model_fields[key].default  # of a checkpoint that is older than the key
+        mine, theirs = (one["config"].get(key, usual) for one in (first, content))
         if key == "model":  # where the first weights came from makes no other network
             mine, theirs = ({k: v for k, v in m.items() if k != "weights"} for m in (mine, theirs))
         if mine != theirs:

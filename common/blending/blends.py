@@ -10,12 +10,14 @@ import numpy as np
 from common.blending import stacking, ways
 from common.blending.members import Members
 from common.blending.weights import hill_climb, optimise
+from common.config import Config
 from common.keys import BOXES
 from common.metrics.base import Metric
 from common.metrics.nested import by_other_folds, take
 
 HOWS = ("mean", "rank", "geometric", "power", "hill", "optimise", "stack")
 TUNED = ("hill", "optimise", "stack")  # that find weights of their own
+VALUE_HOWS = ("mean", "hill", "optimise")  # of numbers in units that are to stay
 BOX_HOWS = ("mean",)  # weighted boxes fusion
 
 
@@ -28,8 +30,13 @@ class Blend(NamedTuple):
     options: dict[str, Any]  # what else was tuned on all folds
 
 
+def hows_of(config: Config) -> tuple[str, ...]:
+    """Return the ways in which predictions of a kind can be blended."""
+    return {"detection": BOX_HOWS, "regression": VALUE_HOWS}.get(config.kind, HOWS)
+
+
 def make_blend(how: str, members: Members, metric: Metric, weights: np.ndarray) -> Blend:
-    """Return the out-of-fold predictions of one way of HOWS (of boxes: BOX_HOWS)."""
+    """Return the out-of-fold predictions of one way of `hows_of`."""
     if members.config.task == "detection":
         return Blend(how, fuse_boxes(members, weights), weights.tolist(), {})
     stacked = np.stack(members.predictions).astype(np.float64)

@@ -62,7 +62,7 @@ def _check_experiments(experiments: Sequence[Experiment]) -> None:
                 "counted pixels only; average masks when predicting: "
                 f"kit predict {first.competition} --run A/fold0 --run B/fold0"
             )
-        for key in ("task", "classes", "multilabel"):
+        for key in ("task", "classes", "multilabel", "target"):
             mine, theirs = getattr(first, key), getattr(one.config, key)
             if mine != theirs:
                 raise KitError(

@@ -29,7 +29,7 @@ class Evaluate(Callback):
         learn = self.learn
         batch, outputs, losses = learn.batch, learn.pred, learn.loss_func.samples
         kept = {TARGET: learn.targets(batch), PREDICTION: learn.predictions(outputs, batch)}
-        self.gather.add({**batch, **kept}, losses, learn.loss_func.total(losses))
+        self.gather.add({**batch, **kept}, losses, learn.loss_func.main(losses))
 
     def after_cancel_validate(self) -> None:
         self.gather = None

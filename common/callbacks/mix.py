@@ -1,29 +1,35 @@
 """Mixup and cutmix on batch dicts."""
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from common.callbacks.base import Callback
-from common.keys import IMAGE, LABEL, WEIGHT
+from common.keys import IMAGE, LABEL, WEIGHT, auxiliary_target
 
 
 class Mix(Callback):
     """Blend every training batch with a shuffled self; targets become shares of classes.
 
     mixup (Zhang et al. 2018) blends pixels, cutmix (Yun et al. 2019) pastes a rectangle. With both
-    on, each batch draws one of them.
+    on, each batch draws one of them. Numbers of a regression are mixed as they are.
 
     Args:
         mixup: parameter of the Beta distribution of the share; 0 = off.
         cutmix: the same for the area.
         num_classes: C of the target shares `(N, C)`.
+        auxiliary: columns of `model.auxiliary`, whose targets are mixed alike.
     """
 
     order, run_valid = 0, False
 
-    def __init__(self, mixup: float, cutmix: float, num_classes: int) -> None:
+    def __init__(
+        self, mixup: float, cutmix: float, num_classes: int, auxiliary: Iterable[str] = ()
+    ) -> None:
         self.mixup, self.cutmix, self.num_classes = mixup, cutmix, num_classes
+        self.others = [auxiliary_target(column) for column in auxiliary]
 
     def before_batch(self) -> None:
         batch = self.learn.batch
@@ -42,6 +48,8 @@ class Mix(Callback):
             mixed = {IMAGE: image, LABEL: target, WEIGHT: weight}
         else:
             mixed = {IMAGE: image, LABEL: torch.lerp(target[order], target, share)}
+        for key in self.others:
+            mixed[key] = torch.lerp(batch[key][order], batch[key], share)
         self.learn.set_batch({**batch, **mixed})
 
 

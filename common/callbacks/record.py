@@ -140,4 +140,7 @@ def valid_scores(learn: Any) -> dict[str, float]:
     if len(losses) == 2:  # a single term repeats the loss
         losses.popitem()
     means = {f"valid/{name.replace('/', '_')}": float(c.mean()) for name, c in losses.items()}
+    if any(term.auxiliary for term in learn.loss_func.terms):  # samples' losses leave these out
+        named = {term.name: means[f"valid/loss_{term.name}"] for term in learn.loss_func.terms}
+        means["valid/loss"] = float(learn.loss_func.total(named))
     return means | {f"valid/{name}": value for name, value in evaluation.scores.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from common.blending.blends import BOX_HOWS, HOWS, TUNED, Blend, gain_of, make_blend
+from common.blending.blends import HOWS, TUNED, Blend, gain_of, hows_of, make_blend
 from common.blending.members import Members, join_members
 from common.blending.ways import check_weights
 from common.competition import Competition
@@ -57,7 +57,7 @@ def blend_experiments(
 
 def _ways(members: Members, how: str, weighted: bool) -> list[str]:
     """Return the ways that these members can be blended in; refuse a `how` that is none of them."""
-    ways = list(BOX_HOWS if members.config.task == "detection" else HOWS)
+    ways = list(hows_of(members.config))
     if how and how not in ways:
         hint = did_you_mean(how, ways)
         raise KitError(f"expected --how of {', '.join(ways)}, got '{how}'; {hint}")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from common.commands.oof_decisions import (
+    grades_to_predict,
     masks_to_predict,
     say_decisions,
     tune_decisions,
@@ -91,10 +92,12 @@ def score_out_of_fold(
 
 
 def _keep(found: Experiment, decided: dict[str, list[Tuned]], parts: Parts | None) -> None:
-    """Write what was tuned, and for masks what `kit predict` takes of it."""
+    """Write what was tuned, and for masks and grades what `kit predict` takes of it."""
     file = found.runs[0].folder.parent / DECISIONS
     if found.config.task != "segmentation":
-        write_decisions(decided, file)
+        ordinal, tuned = found.config.target == "ordinal", decided[found.config.metric]
+        predict = grades_to_predict(found.runs, tuned, found.config) if ordinal else None
+        write_decisions(decided, file, predict)
         return
     predict = masks_to_predict(
         found.runs, decided[found.config.metric], parts.predict if parts else None, file

@@ -11,6 +11,7 @@ from common.checkpoints import load_checkpoint
 from common.config import Config
 from common.errors import KitError
 from common.inference.decisions import MODELS, PIXELS, PREDICT, read_decisions, signature
+from common.inference.grade_cuts import GRADES, usual_cuts
 from common.inference.mask_rule import USUAL
 from common.metrics.base import Metric
 from common.metrics.nested import Tuned, tune
@@ -86,6 +87,16 @@ def masks_to_predict(
         return {}
     threshold = chosen_values(tuned, [USUAL])[0]
     return {PREDICT: {PIXELS: {"threshold": threshold, "min_area": 0}}, MODELS: models}
+
+
+def grades_to_predict(
+    runs: Sequence[Run], tuned: Sequence[Tuned], config: Config
+) -> dict[str, Any]:
+    """Return the cut points that `kit predict` takes, and of which models they are."""
+    if not tuned:
+        return {}
+    cuts = chosen_values(tuned, usual_cuts(config))
+    return {PREDICT: {GRADES: cuts}, MODELS: dict(_signatures(runs))}
 
 
 def _signatures(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:

@@ -79,7 +79,9 @@ def _frames(competition: Competition, found: Experiment, place: Path) -> list[pd
 def _predict(found: Experiment, frames: list[pd.DataFrame], options: PredictConfig) -> Any:
     pairs = list(zip(found.runs, frames, strict=True))
     if found.config.task == "classification":
-        parts = [predict_classes([run.best()], frame, options) for run, frame in pairs]
+        parts = [
+            predict_classes([run.best()], frame, options, decide=False) for run, frame in pairs
+        ]
         return pd.concat(parts)[list(found.config.classes)].to_numpy()
     boxes = [predict_boxes([run.best()], frame, options) for run, frame in pairs]
     paths = pd.concat(frames)[PATH]

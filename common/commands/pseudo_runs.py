@@ -28,6 +28,11 @@ def runs_of_all_folds(name: str, experiment: str, root: Path) -> list[Run]:
             f"{hint}kit train {name} --experiment {experiment} --fold all"
         )
     config = runs[0].config
+    if config.kind == "regression":
+        raise KitError(
+            f"expected classes, masks or boxes to label by, {name}/{experiment} is a regression, "
+            "whose numbers do not say how sure they are; blend or train on more folds instead"
+        )
     lacking = sorted(set(range(config.data.n_folds)) - {run.fold for run in runs})
     if lacking:
         raise KitError(

@@ -17,10 +17,11 @@ from common.data.image import read_image
 from common.data.loaders import make_loader
 from common.data.pseudo import add_pseudo
 from common.data.sampling import sample_weights
+from common.data.targets import auxiliary_targets, check_targets
 from common.data.tolerant import tolerant_loader
 from common.data.transforms import train_transforms, valid_transforms
 from common.errors import KitError
-from common.keys import FOLD, LABEL
+from common.keys import FOLD
 
 
 def fold_loaders(
@@ -36,16 +37,19 @@ def fold_loaders(
     folds = sorted(frame[FOLD].unique().tolist())
     if fold not in folds:
         raise KitError(f"expected a fold of {folds}, got {fold}; give one of them to --fold")
+    check_targets(frame, config)
     held_out, data, train = frame[FOLD] == fold, config.data, config.train
     rows = frame[~held_out].reset_index(drop=True), frame[held_out].reset_index(drop=True)
     transforms = train_transforms(data.img_size, data.augment), valid_transforms(data.img_size)
     common: dict[str, Any] = {
         "seed": train.seed,
         "min_side": min_side(config),
-        "target": list(config.classes) if config.multilabel else LABEL,
+        "target": config.target_columns,
         "read": reader(config, cache_dir),
     }
     datasets = [ImageDataset(r, t, **common) for r, t in zip(rows, transforms, strict=True)]
+    for dataset, part in zip(datasets, rows, strict=True):
+        dataset.auxiliary = auxiliary_targets(part, config)
     datasets[0].staged = [train_transforms(side, data.augment) for side in sides_of(config)]
     datasets[1].columns = group_columns(rows[1], config.log.breakdown)
     datasets[1].groups = fold_groups(rows[1], config)

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from common.data.frame import FIX, check_ids
 from common.data.image import read_image
+from common.data.targets import unknown_rows
 from common.errors import KitError, did_you_mean
 from common.keys import IMAGE, IMAGE_ID, INDEX, LABEL, PATH, WEIGHT
 
@@ -63,6 +64,7 @@ class ImageDataset(Dataset[dict[str, Any]]):
         self._ids = _encode(frame[IMAGE_ID])
         self._paths = _encode(frame[PATH])
         self.labels = None if target is None else _labels(frame, target)
+        self.auxiliary: dict[str, Tensor] = {}  # (N, K) further targets, by their keys
         self.columns: dict[str, pd.Categorical] = {}  # by which scores are broken down
         self.groups: np.ndarray | None = None  # (N,) text: rows of one group belong together
         self.weights: Weights | None = None
@@ -73,7 +75,7 @@ class ImageDataset(Dataset[dict[str, Any]]):
         return len(self._ids)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return IMAGE `(3, H, W)` uint8, INDEX, LABEL and WEIGHT if there is one, IMAGE_ID."""
+        """Return IMAGE `(3, H, W)` uint8, INDEX, IMAGE_ID; LABEL, WEIGHT, auxiliary if any."""
         turn = getattr(index, "turn", 0)  # drawn before in this epoch: another augmentation
         index = range(len(self))[index]
         image = self.raw(index)
@@ -83,6 +85,8 @@ class ImageDataset(Dataset[dict[str, Any]]):
         sample: dict[str, Any] = {IMAGE: to_tensor(image), INDEX: index}
         if self.labels is not None:
             sample[LABEL] = self.labels[index]
+        for key, values in self.auxiliary.items():
+            sample[key] = values[index]
         if self.weights is not None:
             sample[WEIGHT] = self.weights(index, self.epoch)
         sample[IMAGE_ID] = self.image_id(index)
@@ -107,6 +111,7 @@ class ImageDataset(Dataset[dict[str, Any]]):
         self._ids = np.concatenate([self._ids, _encode(frame[IMAGE_ID])])
         self._paths = np.concatenate([self._paths, _encode(frame[PATH])])
         self.labels, self.weights = labels, weights
+        self.auxiliary = {k: unknown_rows(v, len(frame)) for k, v in self.auxiliary.items()}
 
     def deal_targets(self, order: np.ndarray) -> None:
         """Give each row the target of row `order[row]`, to see what is learnt of wrong ones."""

@@ -13,6 +13,7 @@ from common.data.files import some
 from common.data.frame import check_ids
 from common.data.partial import partial
 from common.data.splits import FIX, Columns, Kind, check_count, group_codes, splitter, strata
+from common.data.targets import value_strata
 from common.errors import KitError
 from common.keys import FOLD, IMAGE_ID, LABEL
 
@@ -96,7 +97,18 @@ def fold_frame(path: Path, frame: pd.DataFrame, config: Config) -> pd.DataFrame:
     data, multilabel = config.data, config.data.fold_kind == "multilabel_stratified"
     stratify = list(config.classes) if multilabel else data.fold_stratify
     named = frame
-    if stratify == LABEL and LABEL in frame.columns:  # a class by its name, for what is said of it
+    if (
+        config.kind == "regression"
+        and data.fold_stratify == LABEL
+        and "stratified" in data.fold_kind
+    ):
+        stratify, named = (
+            LABEL,
+            frame.assign(**{LABEL: value_strata(frame, config.classes, data.n_folds)}),
+        )
+    elif (
+        stratify == LABEL and LABEL in frame.columns
+    ):  # a class by its name, for what is said of it
         names = dict(enumerate(config.classes))
         named = frame.assign(**{LABEL: frame[LABEL].replace(names)})
     kept = load_or_make_folds(

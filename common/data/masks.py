@@ -87,6 +87,8 @@ def read_mask_file(path: FilePath) -> np.ndarray:
         data = read_stored(path)
         with Image.open(BytesIO(data)) as image:
             values = np.array(image)
+    except KitError:  # of a shard, which is a ValueError as well
+        raise
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise KitError(f"expected a mask in '{path}', got: {error}; {REMEDY}") from None
     values = _one_channel(values, path)

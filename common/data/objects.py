@@ -9,6 +9,7 @@ from PIL import Image
 
 from common.data.masks import REMEDY, code_text, is_code
 from common.data.rle import decode
+from common.data.stored import open_stored
 from common.errors import KitError
 
 
@@ -37,8 +38,10 @@ def read_objects(text: Any, mask: np.ndarray) -> np.ndarray:
 
 def _read_map(path: Path, size: tuple[int, ...]) -> np.ndarray:
     try:
-        with Image.open(path) as image:
+        with Image.open(open_stored(path)) as image:
             labels = np.array(image)
+    except KitError:  # of a shard, which is a ValueError as well
+        raise
     except (OSError, SyntaxError, ValueError) as error:
         raise KitError(f"expected a label map in '{path}', got: {error}; {REMEDY}") from None
     if labels.shape != size or labels.dtype.kind not in "bui":

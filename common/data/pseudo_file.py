@@ -9,6 +9,7 @@ from common.config import Config
 from common.data.files import some
 from common.data.pseudo_check import check_labels
 from common.data.pseudo_table import FOLDS, MADE_BY, TEST_IDS, folds_digest
+from common.data.stored import is_stored
 from common.errors import KitError
 from common.keys import FOLD, IMAGE_ID, PATH, WEIGHT
 
@@ -75,7 +76,7 @@ def check_test(path: Path, test: pd.DataFrame, config: Config) -> str:
             f"expected the images of '{path}' among the {len(now)} test images, {len(gone)} of "
             f"{table[IMAGE_ID].nunique()} are not: {some(gone)}; the test set has changed, {remedy}"
         )
-    lost = [place for place in table[PATH].unique() if not Path(place).is_file()]
+    lost = [place for place in table[PATH].unique() if not is_stored(place)]
     if lost:
         raise KitError(
             f"expected the images of '{path}' where they were, {len(lost)} files are gone: "

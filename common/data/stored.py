@@ -94,6 +94,12 @@ def state_of(path: FilePath) -> tuple[int, int]:
     return member.size, state.st_mtime_ns
 
 
+def is_stored(path: FilePath) -> bool:
+    """Return whether there is such a file, or such a shard."""
+    member = member_of(path)
+    return Path(path if member is None else member.shard).is_file()
+
+
 def _read_exactly(file: io.FileIO, count: int) -> bytes:
     parts, left = [], count
     while left and (part := file.read(left)):  # one call reads up to 2 GB

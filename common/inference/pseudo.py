@@ -46,7 +46,8 @@ def label_classes(run: Run, test: pd.DataFrame, rules: Rules) -> Labelled:
         KitError: none is sure enough.
     """
     config = run.config
-    probs = predict_classes([run.best()], test, _options(run))[list(config.classes)].to_numpy()
+    said = predict_classes([run.best()], test, _options(run), decide=False)
+    probs = said[list(config.classes)].to_numpy()
     readable = _readable(test)
     frame, probs = test[readable], probs[readable]
     sure = sureness(probs, config.multilabel)

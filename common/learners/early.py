@@ -1,20 +1,12 @@
 """What a config says wrongly of the looks, told before data is read and a model is built."""
 
-from collections.abc import Callable
+from importlib import import_module
 
 from common.callbacks.looks.ranking import Ranking
 from common.callbacks.looks.sample_look import VIEWS
 from common.config import Config
-from common.learners.classification import classification_loss
-from common.learners.detection import detection_loss
-from common.learners.segmentation import segmentation_loss
 from common.losses.terms import Loss
 
-LOSSES: dict[str, Callable[[Config], Loss]] = {
-    "classification": classification_loss,
-    "segmentation": segmentation_loss,
-    "detection": detection_loss,
-}
 RANKED = {"extremes", "cam"}  # looks that rank samples
 
 
@@ -27,5 +19,10 @@ def check_ranking(config: Config) -> None:
     if looks == "none" or (looks != "all" and not RANKED & set(looks)):
         return
     unweighted = config.model_copy(update={"train.class_weights": "none"})  # as named, no labels
-    terms = [term.name for term in LOSSES[config.task](unweighted).terms]
+    terms = [term.name for term in _usual_loss(unweighted).terms]
     Ranking(config.log.rank_by, VIEWS[config.task](config)).check(terms)
+
+
+def _usual_loss(config: Config) -> Loss:
+    learners = import_module(f"common.learners.{config.task}")  # the others would cost seconds
+    return getattr(learners, f"{config.task}_loss")(config)

@@ -51,7 +51,9 @@ def technique_callbacks(config: Config) -> list[Any]:
         callbacks.append(Unfreeze(train.freeze_epochs))
     callbacks.append(Schedule(shape))
     if config.task == "classification" and (train.mixup or train.cutmix):
-        callbacks.append(Mix(train.mixup, train.cutmix, len(config.classes)))
+        callbacks.append(
+            Mix(train.mixup, train.cutmix, len(config.classes), config.model.auxiliary)
+        )
     if train.accumulate > 1:
         callbacks.append(Accumulate(train.accumulate))
     if train.amp != "none":

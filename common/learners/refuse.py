@@ -6,6 +6,7 @@ from common.errors import KitError
 CLASSIFIERS_ONLY = (
     *("data.sampler", "data.start_size", "train.class_weights", "train.layer_decay"),
     *("model.pool", "model.head", "model.dropouts", "model.checkpoint_gradients"),
+    "model.auxiliary",
 )
 
 

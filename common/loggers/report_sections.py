@@ -30,6 +30,13 @@ SECTIONS = (
         ("valid_curves", "valid_precision_recall", "valid_class_scores"),
     ),
     Section(
+        "errors",
+        "Errors",
+        "How far off it is",
+        "Truth along, prediction up: a perfect model keeps to the dashed line.",
+        ("valid_residuals", "valid_error"),
+    ),
+    Section(
         "confidence",
         "Confidence",
         "How sure it is",
@@ -95,6 +102,7 @@ TITLES = {
     "valid_most_confused": "Most frequent mistakes, with examples",
     "valid_class_scores": "Class by class",
     "valid_distribution": "Predictions by what is true",
+    "valid_residuals": "Prediction against truth",
     "valid_extremes": "Validation",
     "valid_extreme_batches": "Whole batches of the validation",
     "train_extremes": "Training, as augmented",

@@ -24,6 +24,7 @@ class LossTerm:
     function: LossFunction
     weight: float = 1.0
     name: str = ""
+    auxiliary: bool = False  # it is learnt, but tells nothing of how good a sample is predicted
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.function.__name__)
@@ -56,12 +57,19 @@ class Loss:
             }
 
     def total(self, values: Mapping[str, Tensor]) -> Tensor:
-        """Return the `(N,)` weighted sum of the terms' values."""
-        first, *rest = (
-            values[term.name] if term.weight == 1 else values[term.name] * term.weight
-            for term in self.terms
-        )
-        return sum(rest, first)
+        """Return the `(N,)` weighted sum of the terms' values: what is learnt."""
+        return _weighted(self.terms, values)
+
+    def main(self, values: Mapping[str, Tensor]) -> Tensor:
+        """Return the `(N,)` weighted sum without auxiliary terms: what samples are ranked by."""
+        return _weighted([term for term in self.terms if not term.auxiliary], values)
+
+
+def _weighted(terms: Sequence[LossTerm], values: Mapping[str, Tensor]) -> Tensor:
+    first, *rest = (
+        values[term.name] if term.weight == 1 else values[term.name] * term.weight for term in terms
+    )
+    return sum(rest, first)
 
 
 def _float(value: Any) -> Any:

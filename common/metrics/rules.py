@@ -22,6 +22,7 @@ from common.metrics.searches import best_of, search_cuts, search_thresholds
 from common.metrics.segmentation import binary_metrics
 
 ORDINAL = ("quadratic_kappa",)  # metrics in which a near miss counts for something
+GRADE_RULE = "cut points of the expected class"
 BY_CONFIDENCE = ("wheat_score", "cross_tuned_wheat_score")
 MANY = 40  # labels from which on one threshold serves all
 SMALLEST = (0.5, 1.0, 2.0, 5.0, 10.0)  # percentiles of the true areas, below which boxes go
@@ -29,6 +30,8 @@ SMALLEST = (0.5, 1.0, 2.0, 5.0, 10.0)  # percentiles of the true areas, below wh
 
 def rules_for(metric: Metric, config: Config, target: Any, prediction: Any) -> Iterator[Rule]:
     """Yield the decisions that can be tuned for a metric; none for one that ranks or weighs."""
+    if config.kind == "regression":
+        return
     if config.task == "detection":
         if metric.name in BY_CONFIDENCE:
             yield from _box_rules(metric)
@@ -72,7 +75,7 @@ def _ordinal_rule(metric: Metric, num_classes: int) -> Rule:
         )
 
     usual = np.arange(num_classes - 1) + 0.5
-    return Rule("cut points of the expected class", fit, apply, metric.function, usual)
+    return Rule(GRADE_RULE, fit, apply, metric.function, usual)
 
 
 def expected_class(prediction: np.ndarray) -> np.ndarray:

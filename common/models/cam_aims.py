@@ -24,6 +24,16 @@ def aim_at_class(classes: Sequence[int]) -> Aim:
     return aim
 
 
+def aim_at_value(sign: float) -> Aim:
+    """Return the aim at the first number of a regression: what raises it, or, by -1, lowers it."""
+
+    def aim(outputs: Mapping[str, Any], tap: Tap) -> Target:
+        logits = outputs[LOGITS]
+        return Target(sign * logits[:, 0], [0] * len(logits))
+
+    return aim
+
+
 def aim_at_pixels(classes: Sequence[int], truth: Tensor | None = None) -> Aim:
     """Return the aim at the mean logit of a class over its pixels (Vinogradova et al., 2020).
 

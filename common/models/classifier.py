@@ -9,11 +9,20 @@ from torch import Tensor, nn
 
 from common.config import Config
 from common.errors import KitError
-from common.keys import EMBEDDING, IMAGE, LABEL, LOGITS, LOGITS_DROPPED
+from common.keys import EMBEDDING, IMAGE, LABEL, LOGITS, LOGITS_DROPPED, VALUES
 from common.models.create import create_network
 from common.models.gem import use_gem
 from common.models.heads import ArcFace, check_head, dropped
 from common.models.normalise import Normalise
+from common.models.targets import (
+    AuxiliaryHeads,
+    Grades,
+    Scale,
+    make_auxiliary,
+    make_grades,
+    make_scale,
+    output_count,
+)
 from common.models.weights import weights_arguments
 
 
@@ -23,6 +32,8 @@ class Classifier(nn.Module):
     Takes a batch with `IMAGE` `(N, 3, H, W)` in 0..255; returns `LOGITS` `(N, C)` and `EMBEDDING`
     `(N, D)`, the pooled features before the classifier. With several `dropouts` also
     `LOGITS_DROPPED`, whose mean `LOGITS` is. A `head` of its own is told the label in training.
+    Of grades `LOGITS` are log-probabilities; a regression also gives `VALUES` in the target's
+    units, and auxiliary heads their own logits.
 
     Args:
         body: of timm; without a classifier if there is a head.
@@ -40,6 +51,9 @@ class Classifier(nn.Module):
         self.preprocessing = dict(preprocessing)
         self.channels_last = False
         self.head = head
+        self.grades: Grades | None = None
+        self.scale: Scale | None = None
+        self.auxiliary: AuxiliaryHeads | None = None
         self.drop_rate, self.dropouts = 0.0, 1  # of several masks; one alone is the body's
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -49,6 +63,14 @@ class Classifier(nn.Module):
             image = image.contiguous(memory_format=torch.channels_last)
         features = self.features(self.body.forward_features(image))
         embedding = self.body.forward_head(features, pre_logits=True)
+        outputs = self._heads(embedding, batch)
+        if self.scale is not None:
+            outputs[VALUES] = self.scale(outputs[LOGITS])
+        if self.auxiliary is not None:
+            outputs |= self.auxiliary(embedding)
+        return outputs
+
+    def _heads(self, embedding: Tensor, batch: Mapping[str, Any]) -> dict[str, Tensor]:
         if self.dropouts == 1:
             return {LOGITS: self._logits(embedding, batch), EMBEDDING: embedding}
         masks = self.dropouts if self.training else 1
@@ -58,7 +80,8 @@ class Classifier(nn.Module):
 
     def _logits(self, embedding: Tensor, batch: Mapping[str, Any]) -> Tensor:
         if self.head is None:
-            return self.body.get_classifier()(embedding)
+            logits = self.body.get_classifier()(embedding)
+            return logits if self.grades is None else self.grades(logits)
         label = batch.get(LABEL) if self.training else None
         masks = 1 if label is None else len(embedding) // len(label)
         return self.head(embedding, label if label is None or masks == 1 else label.repeat(masks))
@@ -66,6 +89,7 @@ class Classifier(nn.Module):
     def groups(self) -> list[list[nn.Parameter]]:
         """Return parameters from input to output: body, head; the body can be frozen."""
         head = list((self.head or self.body.get_classifier()).parameters())
+        head += list(self.auxiliary.parameters()) if self.auxiliary is not None else []
         known = {id(parameter) for parameter in head}
         body = [parameter for parameter in self.parameters() if id(parameter) not in known]
         return [body, head]
@@ -91,6 +115,9 @@ def make_classifier(config: Config, load_weights: bool = True) -> Classifier:
     model = Classifier(
         body, {**preprocessing, "img_size": config.data.img_size}, _own_head(body, config)
     )
+    model.grades, model.scale = make_grades(config), make_scale(config)
+    if values.auxiliary:
+        model.auxiliary = make_auxiliary(body.head_hidden_size, config)
     if values.dropouts > 1:
         model.drop_rate, model.dropouts = values.drop_rate, values.dropouts
     if values.checkpoint_gradients:
@@ -121,7 +148,7 @@ def _head_arguments(config: Config) -> dict[str, Any]:
     """Return what timm is told of pooling, dropout and classifier."""
     values = config.model
     own = values.head == "linear"
-    found: dict[str, Any] = {"num_classes": len(config.classes) if own else 0}
+    found: dict[str, Any] = {"num_classes": output_count(config) if own else 0}
     found["drop_rate"] = values.drop_rate if values.dropouts == 1 else 0.0
     return found | ({"global_pool": values.pool} if values.pool not in ("", "gem") else {})
 

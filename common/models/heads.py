@@ -81,10 +81,10 @@ def dropped(embedding: Tensor, rate: float, masks: int) -> Tensor:
 def check_head(config: Config) -> None:
     """Raise a KitError if head, dropouts and targets do not go together."""
     model, train = config.model, config.train
-    if model.head == "arcface" and config.multilabel:
+    if model.head == "arcface" and (config.multilabel or config.target != "classes"):
+        got = "multilabel=true" if config.multilabel else f"target={config.target}"
         raise KitError(
-            "expected one class per image for model.head=arcface, got multilabel=true; set "
-            "model.head=linear"
+            f"expected one class per image for model.head=arcface, got {got}; set model.head=linear"
         )
     for key in ("mixup", "cutmix"):
         if model.head == "arcface" and getattr(train, key):

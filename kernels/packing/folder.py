@@ -9,7 +9,7 @@ from common.errors import KitError
 from common.kernels_folder import PACKED
 
 PARTS = ("kernel", "wheels", "checkpoints", "pseudo")  # one folder for each object on Kaggle
-# What Kaggle takes in one data set: bytes by its documentation, files by what its service answers
+# What Kaggle takes in one data set: bytes as last heard, files by what its service once answered
 # ("The file count exceeds the maximum of 1000"); both were raised before, so that they only warn.
 MOST_BYTES, MOST_FILES = 200e9, 1000
 PUSHED = ("pushed.json", "output")  # what pushing adds

@@ -30,7 +30,7 @@ from common.inference.outcome import Outcome
 from common.inference.predict import predict
 from common.inference.views import passes_of
 from common.keys import IMAGE, IMAGE_ID, INDEX, LOGITS, LOSS, PREDICTION, TARGET
-from common.learners.classification import probabilities
+from common.learners.classification import predicted
 from common.models.classifier import Classifier
 from common.models.normalise import Normalise
 
@@ -92,9 +92,7 @@ def kit(model: nn.Module, dataset: Images, options: PredictConfig) -> np.ndarray
     budget.start_model(0)
     total = np.zeros((count, 10), np.float32)
     device = torch.device("cpu")
-    for rows, values in predict(
-        model, loader, probabilities, frame, passes, budget, outcome, device
-    ):
+    for rows, values in predict(model, loader, predicted, frame, passes, budget, outcome, device):
         total[rows] += values
     return total
 

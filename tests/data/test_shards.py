@@ -21,8 +21,9 @@ from common.data.loaders import make_loader, set_epoch
 from common.data.mapped import open_picture
 from common.data.mask_dataset import MaskDataset
 from common.data.masks import read_mask_file
+from common.data.objects import read_objects
 from common.data.shards import INDEX, write_shards
-from common.data.stored import member_of, open_stored, read_stored
+from common.data.stored import is_stored, member_of, open_stored, read_stored
 from common.data.transforms import train_transforms
 from common.errors import KitError
 
@@ -129,6 +130,10 @@ def test_everything_that_reads_a_file_reads_a_member(pair, tmp_path):
             np.testing.assert_array_equal(caches[0](file), caches[1](member))
         if file.endswith("grey.png"):
             np.testing.assert_array_equal(read_mask_file(file), read_mask_file(member))
+            objects = [read_objects(path, read_mask_file(file)) for path in (file, member)]
+            np.testing.assert_array_equal(*objects)
+        assert is_stored(member)
+        assert not is_stored(member.replace("train-0", "train-9"))
     assert len(list((tmp_path / "members").rglob("*.jpg"))) == len(NAMES)
 
 

@@ -14,6 +14,7 @@ VALUES = {
     "model.dropouts": 4,
     "train.layer_decay": 0.8,
     "model.checkpoint_gradients": True,
+    "model.auxiliary": {"age": 1},
 }
 
 

@@ -54,3 +54,16 @@ def test_shares_of_classes_equal_the_blend_of_losses(data):
     blended = cross_entropy()(outputs[LOGITS], 0.3 * one + 0.7 * two)
     parts = [cross_entropy()(outputs[LOGITS], target) for target in (one, two)]
     torch.testing.assert_close(blended, 0.3 * parts[0] + 0.7 * parts[1])
+
+
+def test_auxiliary_terms_are_learnt_and_no_sample_is_ranked_by_them():
+    outputs, batch = {"a": torch.tensor([1.0, 2.0])}, {"t": torch.zeros(2)}
+
+    def value(found, target):
+        return found - target
+
+    plain = LossTerm("a", "t", value, 2.0, "main")
+    loss = Loss([plain, LossTerm("a", "t", value, 0.5, "other", auxiliary=True)])
+    assert loss(outputs, batch) == 2.5 * 1.5
+    assert loss.main(loss.samples).tolist() == [2.0, 4.0]
+    assert Loss([plain]).main(loss.samples).tolist() == Loss([plain]).total(loss.samples).tolist()

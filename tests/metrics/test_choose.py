@@ -9,7 +9,8 @@ from common.metrics.choose import KNOWN, choose_metrics
 
 
 def config(task: str, metric: str, *watch: str) -> Config:
-    return Config(competition="x", classes=("a",), task=task, metric=metric, watch=watch)
+    target = {"target": task, "task": "classification"} if task == "regression" else {"task": task}
+    return Config(competition="x", classes=("a",), metric=metric, watch=watch, **target)
 
 
 @pytest.mark.parametrize("task", KNOWN)

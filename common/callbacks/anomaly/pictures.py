@@ -29,7 +29,7 @@ class Shown(NamedTuple):
 
 def pictures(config: Config, batch: Mapping[str, Any], rows: list[int], most: int) -> list[Shown]:
     """Return at most `most` samples, those of `rows` first."""
-    view = VIEWS[config.task](config)
+    view = VIEWS[config.kind](config)
     count = len(batch[INDEX])
     order = [*rows, *(row for row in range(count) if row not in set(rows))][:most]
     return [_show(view, batch, row, "not finite" if row in rows else "") for row in order]

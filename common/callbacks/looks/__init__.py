@@ -17,7 +17,9 @@ from common.callbacks.looks.mask_confusion import MaskConfusion
 from common.callbacks.looks.mask_curves import MaskCurves
 from common.callbacks.looks.mask_distribution import MaskDistribution
 from common.callbacks.looks.predictions import Predictions
+from common.callbacks.looks.residuals import Residuals
 from common.callbacks.looks.timing import Timing
+from common.callbacks.looks.value_distribution import ValueDistribution
 from common.config import Config
 from common.errors import KitError, did_you_mean
 from common.loggers.base import Logger
@@ -32,6 +34,16 @@ LOOKS: dict[str, dict[str, type[Look]]] = {
         "extremes": Extremes,
         "cam": Cam,
         "label_issues": LabelIssues,
+        "gradients": Gradients,
+        "timing": Timing,
+    },
+    "regression": {
+        "residuals": Residuals,
+        "distribution": ValueDistribution,
+        "breakdown": Breakdown,
+        "predictions": Predictions,
+        "extremes": Extremes,
+        "cam": Cam,
         "gradients": Gradients,
         "timing": Timing,
     },
@@ -64,10 +76,10 @@ LOOKS: dict[str, dict[str, type[Look]]] = {
 
 def make_looks(config: Config, logger: Logger) -> list[Look]:
     """Return the looks that `log.looks` names: all of the task, none or a list of names."""
-    known = LOOKS[config.task]
+    known = LOOKS[config.kind]
     names = {"all": list(known), "none": []}.get(str(config.log.looks), config.log.looks)
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known)
-            raise KitError(f"expected a look at {config.task} in log.looks, got '{name}'; {hint}")
+            raise KitError(f"expected a look at {config.kind} in log.looks, got '{name}'; {hint}")
     return [known[name](config, logger) for name in names]

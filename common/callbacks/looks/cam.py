@@ -68,7 +68,7 @@ class Cam(SampleLook):
         loader = self.learn.dls.valid
         samples = [loader.dataset[int(evaluation[INDEX][row])] for row in order]
         asked = Asked(self.config, self.view, evaluation, order, samples)
-        subjects = SUBJECTS[self.config.task](asked, self.chosen)
+        subjects = SUBJECTS[self.config.kind](asked, self.chosen)
         batch = to_device(loader.collate_fn(samples), self.learn.device)
         maps = activation_maps(self.validated, batch, [subject.aim for subject in subjects])
         rows = []

@@ -14,7 +14,7 @@ from common.figures.overlay import FOUND, TRUTH
 from common.keys import BOXES, IMAGE, LABELS, MASK, PREDICTION, SCORES, TARGET
 from common.metrics.box_pairs import NOBODY, pair_boxes
 from common.models.cam import Aim
-from common.models.cam_aims import aim_at_box, aim_at_class, aim_at_pixels
+from common.models.cam_aims import aim_at_box, aim_at_class, aim_at_pixels, aim_at_value
 
 
 class Subject(NamedTuple):
@@ -55,6 +55,13 @@ def class_subjects(asked: Asked, chosen: int | None) -> list[Subject]:
         truth = np.where(truth > 0.5, 1 - shares, -np.inf).argmax(1)
     wrong = np.array(asked.wrong) & (said != truth)
     return [_of_classes(asked, said, shares), _of_classes(asked, truth, shares, wrong)]
+
+
+def value_subjects(asked: Asked, chosen: int | None) -> list[Subject]:
+    """Return what raises the number that is predicted, and what lowers it; of several the first."""
+    name, count = asked.config.classes[0], len(asked.rows)
+    words = {1: f"raises {name}", -1: f"lowers {name}"}
+    return [Subject(aim_at_value(sign), [said] * count) for sign, said in words.items()]
 
 
 def mask_subjects(asked: Asked, chosen: int | None) -> list[Subject]:
@@ -126,6 +133,7 @@ def _only(item: Mapping[str, Any], chosen: int | None) -> Mapping[str, Any]:
 
 SUBJECTS: dict[str, Callable[[Asked, int | None], list[Subject]]] = {
     "classification": class_subjects,
+    "regression": value_subjects,
     "segmentation": mask_subjects,
     "detection": box_subjects,
 }

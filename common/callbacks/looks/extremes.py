@@ -84,8 +84,8 @@ class Extremes(SampleLook):
 
     def _add_step(self) -> None:
         loss, terms = self.learn.loss_func, self.learn.loss_func.samples
-        total = loss.total(terms)
-        self.steps.add(self.learn.batch[INDEX], terms.get(self.ranking.by, total), total)
+        main = loss.main(terms)
+        self.steps.add(self.learn.batch[INDEX], terms.get(self.ranking.by, main), main)
 
     def _training(self) -> Split:
         samples, dataset, config = self.steps.read(), self.learn.dls.train.dataset, self.config

@@ -112,8 +112,8 @@ class LabelIssues(SampleLook):
 
     def _add_step(self) -> None:
         loss, terms = self.learn.loss_func, self.learn.loss_func.samples
-        total = loss.total(terms)
-        self.steps.add(self.learn.batch[INDEX], total, total)
+        main = loss.main(terms)
+        self.steps.add(self.learn.batch[INDEX], main, main)
 
     def _row(self, issue: Mapping[str, Any], words: Mapping[str, Any]) -> Row:
         dataset = self.learn.dls.valid.dataset

@@ -8,6 +8,7 @@ import numpy as np
 from common.callbacks.looks.box_view import BoxView
 from common.callbacks.looks.mask_view import MaskView
 from common.callbacks.looks.steps import Listener, StepLook
+from common.callbacks.looks.value_view import ValueView
 from common.callbacks.looks.views import ClassView, View
 from common.config import Config
 from common.evaluation import Evaluation
@@ -17,6 +18,7 @@ from common.loggers.base import Logger
 
 VIEWS: dict[str, type[View]] = {
     "classification": ClassView,
+    "regression": ValueView,
     "segmentation": MaskView,
     "detection": BoxView,
 }
@@ -31,7 +33,7 @@ class SampleLook(StepLook):
 
     def __init__(self, config: Config, logger: Logger) -> None:
         super().__init__(config, logger)
-        self.view = VIEWS[config.task](config)
+        self.view = VIEWS[config.kind](config)
         self.kept: dict[int, Any] = {}  # by index: predictions of O(k) samples
         self.validated: Any = None  # the model, or its running mean
 

@@ -20,6 +20,7 @@ from common.data.audit.duplicates import (
 )
 from common.data.audit.finding import Finding
 from common.data.audit.mask_scan import broken_masks, ignored_pixels, scan_masks
+from common.data.audit.numbers import value_balance
 from common.data.audit.scan import Progress, Scan, scan_images
 from common.data.masks import ignored_value
 from common.keys import FOLD, IMAGE_ID, LABEL, MASK, PATH
@@ -82,7 +83,7 @@ def _pairs(audit: Audit, config: Config) -> Audit:
     finding, known = in_test(found, rows)
     audit.findings.append(finding)
     audit.kinds.update({"One validates the other": torn, "Train and test": known})
-    if LABEL in rows and not config.multilabel:
+    if LABEL in rows and config.target_columns == LABEL:
         finding, differ = contradictions(found, rows, config.classes, config.data.fold_group)
         audit.findings.append(finding)
         audit.kinds["Labels contradict each other"] = differ
@@ -99,6 +100,10 @@ def _folds(audit: Audit, train: pd.DataFrame, scan: Scan, config: Config, fixed:
         audit.findings.append(broken_masks(pixels, masks.errors, ids))
         audit.findings.extend(ignored_pixels(masks.ignored, ids))
     folds = train[FOLD].to_numpy()
+    if config.kind == "regression":
+        audit.findings.extend(value_balance(train, config.classes))
+        audit.findings.append(whole_groups(train, config, fixed))
+        return audit
     counts = per_fold(presence(train, config, pixels), folds, config.classes)
     audit.findings.extend(class_balance(counts, np.unique(folds, return_counts=True)[1]))
     audit.findings.append(whole_groups(train, config, fixed))

@@ -25,7 +25,7 @@ HEIGHT = 150  # pixels of a duplicate
 
 def write_preview(file: Path, train: Any, valid: Any, config: Config) -> Path:
     """Write samples of two datasets with their labels, as the model gets them; return the file."""
-    view = VIEWS[config.task](config)
+    view = VIEWS[config.kind](config)
     sections = [
         _section("Training, as augmented", train, view),
         _section("Validation", valid, view),
@@ -76,7 +76,7 @@ def _title(rows: pd.DataFrame, pair: list[int], config: Config) -> str:
     for row in pair:
         fold = rows[FOLD].iloc[row]
         where = "test" if fold == TEST else f"fold {fold}"
-        one_class = LABEL in rows and not config.multilabel and fold != TEST
+        one_class = LABEL in rows and config.target_columns == LABEL and fold != TEST
         name = f", {config.classes[int(rows[LABEL].iloc[row])]}" if one_class else ""
         words.append(f"{rows[IMAGE_ID].iloc[row]} ({where}{name})")
     return " | ".join(words)

@@ -1,6 +1,8 @@
 """Guessing a classification competition's layout from its files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 
 from common.commands.scaffold.files import fill, folders_of, named, quoted, read_rows, story
@@ -8,7 +10,33 @@ from common.commands.scaffold.files import fill, folders_of, named, quoted, read
 HARD = (
     "    return pd.DataFrame({ID: predictions[IMAGE_ID], TARGET: probabilities.idxmax(axis=1)})\n"
 )
-SOFT = "    return pd.concat([predictions[IMAGE_ID].rename(ID), probabilities], axis=1)\n"
+SOFT = "    return pd.concat([predictions[IMAGE_ID].rename(ID), {}], axis=1)\n"
+MANY = 10  # different numbers, some with a fraction, from which on they are no classes
+GRADES = range(3, 21)  # how many grades may be: labels 0, 1, 2, ...
+
+
+CLASSES = {
+    "metric": "accuracy",
+    "watch": "macro_f1",
+    "classes_word": "Classes",
+    "classes_comment": "",
+    "predicted": "a probability per class",
+    "variable": "probabilities",
+}
+NUMBERS = {
+    "metric": "rmse",
+    "watch": "mae",
+    "classes_word": "Predicted numbers",
+    "classes_comment": "  # columns to predict",
+    "predicted": "the predicted numbers",
+    "variable": "numbers",
+    "rules": 'dtype="real"',
+    "target": '\n    target="regression",  # the classes are columns of real numbers',
+}
+HINT = (
+    '\n    # target="ordinal",  # if the classes are grades, the lowest first; '
+    'metric="quadratic_kappa"'
+)
 
 
 @dataclass
@@ -23,6 +51,8 @@ class Layout:
     label_column: str = "label"
     classes: tuple[str, ...] = ("first", "second")
     soft: bool = False  # a column of probabilities per class instead of the class
+    numbers: bool = False  # `classes` are columns of real numbers
+    grades: bool = False  # `classes` may be grades
     notes: list[str] = field(default_factory=list)
 
     def values(self, name: str) -> dict[str, str]:
@@ -40,19 +70,23 @@ class Layout:
             else f"from competitions.{name}.config import CLASSES\n",
             "class_list": ", ".join(self.classes),
             "rules": "low=0, high=1" if self.soft else "choices=CLASSES",
+            **(NUMBERS if self.numbers else {**CLASSES, "target": HINT if self.grades else ""}),
         }
 
     @property
     def to_submission(self) -> str:
         """The last line of the generated data.py."""
-        return SOFT if self.soft else HARD
+        if self.numbers:
+            return SOFT.format(NUMBERS["variable"])
+        return SOFT.format(CLASSES["variable"]) if self.soft else HARD
 
 
 def make_files(name: str, data: Path) -> tuple[dict[str, str], list[str]]:
     """Return the competition's files by name, and notes for the person."""
     layout = find_layout(data)
-    values = {"name": name, "metric": "accuracy", **layout.values(name)}
+    values = {"name": name, **layout.values(name)}
     read = "data_folders.py" if layout.train_csv is None else "data_csv.py"
+    read = "data_numbers.py" if layout.numbers else read
     text = fill("classification", read, values) + fill("classification", "data_test.py", values)
     files = story("classification", name, values)
     return {**files, "data.py": text + layout.to_submission}, layout.notes
@@ -70,28 +104,46 @@ def find_layout(data: Path) -> Layout:
     class_folders = [path for path in (data / layout.train_images).glob("*") if path.is_dir()]
     if train:
         layout.train_csv = train
-        _read_table(data / train, layout)
+        _read_table(data / train, data / layout.sample_csv, layout)
     elif class_folders:
         layout.train_csv = None
         layout.classes = tuple(sorted(path.name for path in class_folders))
     else:
         layout.notes.append(f"found neither a csv of labels nor a folder per class in '{data}'")
     _read_sample(data / layout.sample_csv, layout)
-    layout.notes.append(f"found {len(layout.classes)} classes: {', '.join(layout.classes[:12])}")
+    layout.notes.append(_recognised(layout))
     return layout
 
 
-def _read_table(path: Path, layout: Layout) -> None:
+def _recognised(layout: Layout) -> str:
+    names = ", ".join(layout.classes[:12])
+    if layout.numbers:
+        return f"found real numbers in {names}: a regression, with metric rmse (see config.py)"
+    said = f"found {len(layout.classes)} classes: {names}"
+    if layout.grades:
+        said += '; if these are grades, set target="ordinal" in config.py'
+    if len(layout.classes) > GRADES.stop and all(name.isdecimal() for name in layout.classes):
+        said += (
+            f'; if these are amounts, set target="regression", classes=("{layout.label_column}",) '
+            "in config.py and read them by check_values of common/data/targets.py in data.py"
+        )
+    return said
+
+
+def _read_table(path: Path, sample: Path, layout: Layout) -> None:
     rows = read_rows(path)
     columns = list(rows[0]) if rows else []
     if len(columns) < 2:
         layout.notes.append(f"expected columns of id and label in '{path}', found {columns}")
         return
     layout.id_column = columns[0]
-    # The label is the column with the fewest different values.
     distinct = {column: {row[column] for row in rows} for column in columns[1:]}
-    layout.label_column = min(distinct, key=lambda column: len(distinct[column]))
-    layout.classes = tuple(sorted(distinct[layout.label_column]))
+    asked = [c for c in read_columns(sample) if c in distinct]  # else the fewest different values
+    layout.label_column = min(asked or distinct, key=lambda column: len(distinct[column]))
+    numbers = tuple(c for c in asked or [layout.label_column] if are_real(distinct[c], len(rows)))
+    layout.numbers = bool(numbers)
+    layout.classes = numbers or tuple(sorted(distinct[layout.label_column]))
+    layout.grades = are_grades(layout.classes)
 
 
 def _read_sample(path: Path, layout: Layout) -> None:
@@ -101,10 +153,31 @@ def _read_sample(path: Path, layout: Layout) -> None:
     columns = list(read_rows(path)[0])
     if layout.train_csv is None:
         layout.id_column = columns[0]
-    layout.soft = set(layout.classes) <= set(columns[1:])
+    layout.soft = not layout.numbers and set(layout.classes) <= set(columns[1:])
     if not layout.soft and layout.train_csv is None:
         layout.label_column = columns[-1]
     if columns[0] != layout.id_column:
         layout.notes.append(
             f"the sample names its id '{columns[0]}', the labels '{layout.id_column}': mend data.py"
         )
+
+
+def read_columns(path: Path) -> list[str]:
+    """Return the names of a csv's columns; none if there is no such file."""
+    rows = read_rows(path, most=1) if path.exists() else []
+    return list(rows[0]) if rows else []
+
+
+def are_real(values: set[str], rows: int) -> bool:
+    """Tell whether different cells of a column are numbers of which many, with fractions."""
+    try:
+        numbers = {float(value) for value in values if value.strip()}
+    except ValueError:
+        return False
+    fractions = any(isfinite(number) and not number.is_integer() for number in numbers)
+    return fractions and len(numbers) >= min(MANY, rows)
+
+
+def are_grades(classes: Sequence[str]) -> bool:
+    """Tell whether classes are 0, 1, 2 and so on, and few."""
+    return len(classes) in GRADES and set(classes) == {str(k) for k in range(len(classes))}

@@ -12,9 +12,16 @@ from common.losses.terms import LossTerm
 
 PRIOR, ALPHA, GAMMA = 0.01, 0.25, 2.0  # of torchvision's dense detectors (Lin et al. 2017)
 SLACK = 0.6
+NUMBERS = {  # of a regression, known by their value where the mean is predicted always
+    "squared_error": "the variance of the standardised target",
+    **dict.fromkeys(
+        ("absolute_error", "smooth_absolute_error", "bounded_cross_entropy", "auxiliary_number"),
+        "that of always predicting the middle",
+    ),
+}
 UNDECIDED = (  # known by their value at logits of 0
     *("focal", "asymmetric", "weighted_cross_entropy", "weighted_binary_cross_entropy"),
-    *("dice", "jaccard", "lovasz"),
+    *("dice", "jaccard", "lovasz", "auxiliary_classes"),
 )
 
 
@@ -45,8 +52,11 @@ def theory_of(
         value = math.log(count)
         least = 0.85 * min(value, label_entropy(target, count, several))
         return Theory(value, f"ln {count}", least, value + SLACK)
-    if name in UNDECIDED:
+    if name in (*UNDECIDED, *NUMBERS):
         value = float(term.function(torch.zeros_like(output), target).mean())
+    if name in NUMBERS:  # logits with a deviation of 1 add 1 to a squared error
+        return Theory(value, NUMBERS[name], 0.6 * value, value + 1 + SLACK)
+    if name in UNDECIDED:
         return Theory(value, f"{name} at even odds", 0.6 * value, value + max(0.25, value / 2))
     return None
 

@@ -1,0 +1,137 @@
+"""Targets beyond one class per image: numbers, and auxiliary columns; checked by name and row."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from common.config import Config
+from common.errors import KitError, did_you_mean
+from common.keys import IMAGE_ID, LABEL, auxiliary_target
+
+FIX = "drop or mend them in competitions/<name>/data.py"
+BINS = 10  # of about as many rows, by which folds of numbers are kept alike
+CLASSES_ONLY = {  # what makes no sense of numbers: keys and what they are unless set
+    "data.sampler": "none",
+    "data.pseudo": "",
+    "train.class_weights": "none",
+    "log.cam_class": "",
+}
+
+
+def check_values(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the frame with `columns` as float32.
+
+    Raises:
+        KitError: a column is missing, or holds text, NaN or infinity.
+    """
+    for column in columns:
+        with np.errstate(over="ignore"):
+            values = _numbers(frame, column, "classes").astype(np.float32)
+        _refuse_rows(frame, column, ~np.isfinite(values), "a finite number in every row")
+        frame = frame.assign(**{column: values})
+    return frame
+
+
+def check_targets(frame: pd.DataFrame, config: Config) -> None:
+    """Raise KitError unless the target columns are what `target` says of them.
+
+    Raises:
+        KitError: a number that is none, a class or grade beyond the list, or an option that needs
+            classes where there are numbers.
+    """
+    if config.kind == "regression":
+        _refuse_options(config)
+        check_values(frame, config.classes)
+    elif not config.multilabel and LABEL in frame and frame[LABEL].dtype.kind in "iu":
+        labels, last = frame[LABEL].to_numpy(), len(config.classes) - 1
+        what = "grade" if config.target == "ordinal" else "class"
+        wrong = (labels < 0) | (labels > last)
+        _refuse_rows(frame, LABEL, wrong, f"a {what} of 0 to {last} in every row")
+
+
+def value_strata(frame: pd.DataFrame, columns: Sequence[str], n_folds: int) -> pd.Series:
+    """Return bins of about as many rows by target, whose shares folds can keep; as text.
+
+    Of several columns by the mean of their ranks.
+    """
+    ranks = check_values(frame, columns)[list(columns)].rank(pct=True).mean(axis=1)
+    bins = max(min(BINS, len(frame) // n_folds), 1)
+    codes = pd.qcut(ranks.rank(method="average"), bins, labels=False, duplicates="drop").fillna(
+        0
+    )  # all alike
+    return codes.map(lambda code: f"bin {int(code) + 1} of {bins} of {' and '.join(columns)}")
+
+
+def auxiliary_targets(frame: pd.DataFrame, config: Config) -> dict[str, Tensor]:
+    """Return the targets of `model.auxiliary` by their keys, see `keys.auxiliary_target`.
+
+    Raises:
+        KitError: no such column, or values that are neither empty nor classes 0 to K - 1 (of a
+            column of numbers: finite).
+    """
+    found = {}
+    for column, count in config.model.auxiliary.items():
+        values = _numbers(frame, column, "model.auxiliary")
+        known = ~np.isnan(values)
+        filled = np.where(known, values, 0.0)
+        make = _number if count == 1 else _shares
+        found[auxiliary_target(column)] = make(frame, column, filled, known, count)
+    return found
+
+
+def unknown_rows(target: Tensor, count: int) -> Tensor:
+    """Return an auxiliary target with `count` further rows of which nothing is known."""
+    return torch.cat([target, target.new_zeros(count, target.shape[1])])
+
+
+def _number(
+    frame: pd.DataFrame, column: str, values: np.ndarray, known: np.ndarray, count: int
+) -> Tensor:
+    _refuse_rows(frame, column, ~np.isfinite(values), "finite numbers, or nothing,")
+    return torch.tensor(np.stack([values, known], 1), dtype=torch.float32)
+
+
+def _shares(
+    frame: pd.DataFrame, column: str, values: np.ndarray, known: np.ndarray, count: int
+) -> Tensor:
+    wrong = ~np.isin(values, np.arange(count))
+    _refuse_rows(frame, column, wrong, f"classes 0 to {count - 1}, or nothing,")
+    one_hot = F.one_hot(torch.tensor(values.astype(np.int64)), count).float()
+    return one_hot * torch.tensor(known)[:, None]
+
+
+def _numbers(frame: pd.DataFrame, column: str, key: str) -> np.ndarray:
+    """Return `(N,)` float64, NaN where the cell is empty."""
+    if column not in frame.columns:
+        hint = did_you_mean(column, map(str, frame.columns))
+        raise KitError(f"expected a column '{column}' in the frame, as {key} names it; {hint}")
+    values = pd.to_numeric(frame[column], errors="coerce")
+    text = values.isna() & frame[column].notna()
+    _refuse_rows(frame, column, text.to_numpy(), "numbers")
+    return values.to_numpy(np.float64, na_value=np.nan)
+
+
+def _refuse_rows(frame: pd.DataFrame, column: str, wrong: np.ndarray, expected: str) -> None:
+    if not wrong.any():
+        return
+    row = int(np.flatnonzero(wrong)[0])
+    image_id = frame[IMAGE_ID].iloc[row] if IMAGE_ID in frame.columns else "?"
+    raise KitError(
+        f"expected {expected} in column '{column}', row {row} (image_id '{image_id}') has "
+        f"'{frame[column].iloc[row]}' ({int(wrong.sum())} such rows); {FIX}"
+    )
+
+
+def _refuse_options(config: Config) -> None:
+    for key, usual in CLASSES_ONLY.items():
+        part, _, name = key.partition(".")
+        value = getattr(getattr(config, part), name)
+        if value != usual:
+            raise KitError(
+                f"expected {key}={usual!r} for a regression, got {value!r}; it is an option of "
+                "classes, take it out"
+            )
