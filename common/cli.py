@@ -14,6 +14,7 @@ from common import cli_kernels, cli_oof, cli_runs, cli_tune
 from common.cli_options import (
     DataDir,
     Experiment,
+    Gpus,
     Name,
     Overrides,
     PredictOverrides,
@@ -127,10 +128,14 @@ def train(
     ] = "",
     data: DataDir = None,
     runs: RunsDir = None,
+    gpus: Gpus = 1,
 ) -> None:
     """Train one fold or all of them; processes with one runs folder share the folds of `all`."""
     from common.commands.train import train_folds
+    from common.launch import launched
 
+    if launched(gpus):
+        return
     train_folds(competition, overrides or [], experiment, fold, resume, name, data, runs)
 
 
@@ -144,10 +149,14 @@ def predict(
     ] = None,
     data: DataDir = None,
     runs: RunsDir = None,
+    gpus: Gpus = 1,
 ) -> None:
     """Predict the test set with one or more runs (default: the newest) and validate the result."""
     from common.commands.predict import predict_test
+    from common.launch import launched
 
+    if launched(gpus):
+        return
     predict_test(competition, overrides or [], run or [], out, data, runs)
 
 

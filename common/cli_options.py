@@ -17,6 +17,9 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE...|@FILE", help="such as train.epochs=8, or a file of them"),
 ]
+Gpus = Annotated[
+    int, typer.Option(min=0, help="of this machine, with a process each; 0 = all there are")
+]
 PredictOverrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="such as predict.tta=d4")
 ]

@@ -90,7 +90,8 @@ class TrainConfig(Values):
     """How the weights are found."""
 
     epochs: int = Field(10, ge=1)  # passes over the training folds
-    batch_size: int = Field(32, ge=1)  # samples per step
+    batch_size: int = Field(32, ge=1)  # samples per batch, over all GPUs together
+    sync_bn: bool = False  # several GPUs: batch norms see the whole batch; for small ones per GPU
     lr: float = Field(1e-3, gt=0)  # peak learning rate of the head, per step
     optimiser: str = "adamw"  # timm's name; lookahead_NAME goes back half the way every 6 steps
     body_lr_factor: float = Field(1.0, gt=0)  # learning rate of the body / that of the head
@@ -131,6 +132,7 @@ class TrainConfig(Values):
     time_limit: float = Field(0, ge=0)  # hours from the start of the process by which training
     # has saved and stopped, less than a session has; 0 = none
     halve_batch: bool = False  # device out of memory: half the batch, twice the accumulation, go on
+    # (one GPU)
 
 
 class LogConfig(Values):
@@ -207,6 +209,7 @@ class KernelConfig(Values):
     hours: float = Field(9, gt=0)  # by which it must have ended
     hidden_images: int = Field(0, ge=0)  # of the test set that scores; 0 = as many as are public
     gpu: bool = True  # ask for one
+    gpus: int = Field(1, ge=1)  # that a kernel trains on, if there are as many; it predicts on all
     internet: bool = False  # of the kernel that trains; the one that predicts never has it
     datasets: tuple[str, ...] = ()  # attached as well: owner/slug
     kernels: tuple[str, ...] = ()  # whose output is attached, to go on with its run: owner/slug

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from common import distributed
 from common.errors import KitError
 
 RECORDED = (
@@ -54,6 +55,7 @@ def describe() -> dict[str, Any]:
         "packages": {name: version for name in RECORDED.split() if (version := _version(name))},
         "device": _device_name(),
         "cpus": os.cpu_count(),
+        "processes": distributed.size(),
         "git": _git("rev-parse", "HEAD"),
         "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "command": redact(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from common import distributed
 from common.errors import KitError
 from common.keys import IMAGE_ID, INDEX, LOSS, PREDICTION, TARGET
 
@@ -81,6 +82,16 @@ class Gather:
         if name not in self.columns:
             self.columns[name] = np.empty((self.size, *array.shape[1:]), array.dtype)
         self.columns[name][self.rows : self.rows + len(array)] = array
+
+
+def gather_all(own: Gather) -> Evaluation:
+    """Return what this process collected together with what all others did."""
+    if distributed.size() == 1:
+        return own.evaluation()
+    parts = distributed.gather(own.evaluation() if own.rows else None)
+    if not (found := [part for part in parts if part is not None]):
+        return own.evaluation()  # which says that there is nothing
+    return Evaluation.merge(found)
 
 
 def _take(column: Column, rows: np.ndarray) -> Column:

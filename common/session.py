@@ -1,8 +1,10 @@
 """The session that this process is: when it began, and when it has to be over."""
 
+import os
 import time
 
-STARTED = time.monotonic()  # seconds; when the kit was first imported
+# seconds; when the kit was first imported, by the process that started this one if one did
+STARTED = float(os.environ.get("KIT_STARTED") or time.monotonic())
 FINISHING = 60.0  # seconds that loggers and the report may take in the end
 SHARE = 0.05  # of a limit, if that is less
 STEP, VALIDATION, SAVE = "step", "validation", "save"  # what takes time

@@ -1,5 +1,7 @@
 """One optimiser step from the gradients of several batches."""
 
+from typing import Any
+
 from fastai.callback.core import CancelBatchException
 
 from common.callbacks.base import Callback
@@ -23,6 +25,15 @@ class Accumulate(Callback):
         learn.loss_grad = learn.loss_grad / min(self.batches, learn.n_iter - start)
 
     def before_step(self) -> None:
-        learn = self.learn
-        if (learn.iter + 1) % self.batches and learn.iter + 1 < learn.n_iter:
+        if not step_is_whole(self.learn, self.batches):
             raise CancelBatchException()
+
+
+def batches_of(learn: Any) -> int:
+    """Return how many batches make a step."""
+    return max([cb.batches for cb in learn.cbs if isinstance(cb, Accumulate)], default=1)
+
+
+def step_is_whole(learn: Any, batches: int) -> bool:
+    """Return whether the present batch is the last one of its step."""
+    return (learn.iter + 1) % batches == 0 or learn.iter + 1 >= learn.n_iter

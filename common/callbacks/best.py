@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from math import inf, isnan
 from typing import Any
 
+from common import distributed
 from common.callbacks.average import Average
 from common.callbacks.base import Callback
 from common.checkpoints import load_checkpoint, same_checkpoint, save_checkpoint
@@ -36,7 +37,7 @@ class Best(Callback):
     def after_epoch(self) -> None:
         earlier = dict(self.best)
         risen = [metric.name for metric in self.scored if self._improved(metric)]
-        if not risen:
+        if not risen or not distributed.is_first():
             return
         try:
             self._save(risen)
@@ -55,11 +56,9 @@ class Best(Callback):
 
     def restore_state(self, state: dict[str, Any]) -> None:
         """Take the best so far, as far as their files bear them out."""
-        self.best = {}
-        for name, best in state.items():
-            found = self._kept(name, best["epoch"])
-            if found:
-                self.best[name] = found
+        asked = state if distributed.is_first() else {}
+        found = {name: self._kept(name, best["epoch"]) for name, best in asked.items()}
+        self.best = {name: best for name, best in distributed.from_first(found).items() if best}
 
     def _save(self, names: Sequence[str]) -> None:
         first, *others = (self.run_folder.best(name) for name in names)

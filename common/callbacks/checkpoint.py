@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from common import distributed
+from common.callbacks.accumulate import batches_of, step_is_whole
 from common.callbacks.average import Average
 from common.callbacks.base import Callback
 from common.callbacks.best import predicting, warn
@@ -13,6 +15,7 @@ from common.checkpoints import (
     restore_random_state,
     save_checkpoint,
 )
+from common.data.loaders import batch_size_of
 from common.errors import KitError
 from common.runs import Run
 from common.session import SAVE, Session
@@ -48,8 +51,9 @@ class Checkpoint(Callback):
         self.restored: dict[str, Any] | None = None
         self.kept = 0, 0  # epoch and batch of the newest checkpoint
         self.done, self.between = 0, False  # batches of the epoch; whether no step is half done
-        for partial in run.checkpoints.glob(f".*{PARTIAL}"):  # of a process that was killed
-            partial.unlink(missing_ok=True)
+        if distributed.is_first():
+            for partial in run.checkpoints.glob(f".*{PARTIAL}"):  # of a process that was killed
+                partial.unlink(missing_ok=True)
 
     @property
     def total_seconds(self) -> float:
@@ -80,8 +84,14 @@ class Checkpoint(Callback):
     def after_batch(self) -> None:
         if self.learn.training:
             self.done, self.between = self.learn.iter + 1, True
-        if self.minutes and self.session.now() - self.saved > 60 * self.minutes:
+        if self.minutes and self.session.now() - self.saved > 60 * self.minutes and self.is_exact:
             self.save()
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether a save now would miss nothing: gradients that other processes keep are theirs."""
+        alone = distributed.size() == 1
+        return alone or step_is_whole(self.learn, batches_of(self.learn))
 
     def after_epoch(self) -> None:
         self.save(epoch_is_over=True)
@@ -96,7 +106,9 @@ class Checkpoint(Callback):
             raise self.error
 
     def save(self, epoch_is_over: bool = False) -> None:
-        """Write all that an exact continuation from here needs."""
+        """Write all that an exact continuation from here needs; the first process does."""
+        if not distributed.is_first():
+            return
         began = self.session.now()
         content = predicting(self.learn, self.facts)
         training = self.training_state(epoch_is_over)
@@ -122,7 +134,7 @@ class Checkpoint(Callback):
             "random": random_state(),
             "epoch": learn.epoch + epoch_is_over,
             "batch": 0 if epoch_is_over else self.done,
-            "batch_size": learn.dls.train.batch_size,
+            "batch_size": batch_size_of(learn.dls.train),
             "train_iter": learn.train_iter,
             "pct_train": learn.pct_train,
             "callbacks": {name: cb.saved_state() for name, cb in _stateful(learn).items()},
@@ -132,15 +144,19 @@ class Checkpoint(Callback):
 
     def resume(self) -> dict[str, Any]:
         """Load the newest whole checkpoint into the learner; the fit then goes on from there."""
-        path, content = load_newest(self.run_folder.saved)
-        last, _ = self.run_folder.saved
-        if path != last:
-            path.replace(last)  # or the next save would keep the damaged one in its stead
+        content = distributed.from_first(self._load() if distributed.is_first() else {})
         self.learn.scores = content["scores"]
         self.learn.known_thresholds = content["thresholds"]
         state = content["training"]
         self.kept = state["epoch"], state["batch"]
         return self.go_on_from(state)
+
+    def _load(self) -> dict[str, Any]:
+        path, content = load_newest(self.run_folder.saved)
+        last, _ = self.run_folder.saved
+        if path != last:
+            path.replace(last)  # or the next save would keep the damaged one in its stead
+        return content
 
     def go_on_from(self, state: dict[str, Any]) -> dict[str, Any]:
         """Put a state into the learner, the rest of it when the fit begins."""

@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
+from common import distributed
 from common.callbacks.base import Callback
-from common.evaluation import Gather
+from common.evaluation import Evaluation, Gather, gather_all
 from common.keys import PREDICTION, TARGET
 from common.metrics.base import Metric
 
 
 class Evaluate(Callback):
-    """Leaves `learn.evaluation`, with its `scores`, after each validation."""
+    """Leaves `learn.evaluation`, with its `scores`, after each validation.
+
+    Of several processes each has validated its part; all then have the whole.
+    """
 
     order, run_train = 40, False
 
@@ -33,9 +37,11 @@ class Evaluate(Callback):
     def after_validate(self) -> None:
         if self.gather is None:  # cancelled, as by the learning rate finder
             return
-        evaluation = self.gather.evaluation()
-        target, prediction = evaluation[TARGET], evaluation[PREDICTION]
-        evaluation.scores = {
-            metric.name: float(metric.function(target, prediction)) for metric in self.scored
-        }
+        evaluation = gather_all(self.gather)
+        scores = self._score(evaluation) if distributed.is_first() else {}
+        evaluation.scores = distributed.from_first(scores)
         self.learn.evaluation = evaluation
+
+    def _score(self, evaluation: Evaluation) -> dict[str, float]:
+        target, prediction = evaluation[TARGET], evaluation[PREDICTION]
+        return {metric.name: float(metric.function(target, prediction)) for metric in self.scored}

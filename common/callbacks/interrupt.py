@@ -5,6 +5,8 @@ from typing import Any
 
 from fastai.callback.core import CancelFitException
 
+from common import distributed
+from common.callbacks.accumulate import batches_of, step_is_whole
 from common.callbacks.base import Callback
 from common.callbacks.swa import Swa
 from common.session import NORMS, SAVE, STEP, VALIDATION, Session
@@ -18,6 +20,8 @@ class Interrupt(Callback):
     The first signal asks, the second one kills as usual. A session that has a time limit ends
     before it: there has to be time for the next step, for the validation after the last one of an
     epoch, and for saving, each as long as the longest so far and once more.
+
+    Of several processes all stop at the same step, whichever was told to; in a validation none.
 
     Args:
         session: has the time limit, and knows what takes how long.
@@ -53,7 +57,8 @@ class Interrupt(Callback):
         now = self.session.now()
         self.session.took(STEP, now - self.last)
         self.last, self.moved = now, True
-        self._stop_if_due(*self._ahead())
+        if distributed.size() == 1 or self._all_are_here():
+            self._stop_if_due(*self._ahead())
 
     def after_epoch(self) -> None:
         self.session.took(VALIDATION, self.session.now() - self.validating)
@@ -74,6 +79,10 @@ class Interrupt(Callback):
         """Take the times of another session as a first guess."""
         self.session.longest = dict(state)
 
+    def _all_are_here(self) -> bool:
+        """Return whether every process is behind this same batch, and no step is half done."""
+        return self.learn.training and step_is_whole(self.learn, batches_of(self.learn))
+
     def _ahead(self) -> tuple[str, ...]:
         learn = self.learn
         if not learn.training or learn.iter + 1 < learn.n_iter:
@@ -89,8 +98,9 @@ class Interrupt(Callback):
     def _stop_if_due(self, *ahead: str) -> None:
         if self.session.is_over(*ahead):
             self.asked = self.asked or f"time limit of {self.session.hours:g} h"
-        if self.asked:
-            self.learn.interrupted = self.asked
+        if distributed.any_of(bool(self.asked)):
+            reasons = filter(None, distributed.gather(self.asked))
+            self.learn.interrupted = next(reasons)
             raise CancelFitException()
 
     def _ask(self, number: int, frame: Any) -> None:

@@ -3,6 +3,7 @@
 from math import isnan
 from typing import Any
 
+from common import distributed
 from common.callbacks.base import Callback
 from common.callbacks.best import Best, predicting, warn
 from common.checkpoints import save_checkpoint
@@ -27,6 +28,8 @@ class KeepBest(Callback):
         self.values: dict[int, float] = {}  # of the epochs that are kept, the more the better
 
     def after_epoch(self) -> None:
+        if not distributed.is_first():
+            return
         epoch = self.learn.epoch + 1
         value = self.learn.scores[f"valid/{self.metric.name}"] * (1 if self.metric.maximise else -1)
         others = {number: known for number, known in self.values.items() if number != epoch}

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from common import distributed
 from common.callbacks.base import Callback
 from common.callbacks.best import Best, warn
 from common.config import Config
@@ -23,7 +24,7 @@ class OutOfFold(Callback):
 
     def after_epoch(self) -> None:
         best = self.saver.best.get(self.config.metric, {"epoch": 0})
-        if best["epoch"] != self.learn.epoch + 1:
+        if best["epoch"] != self.learn.epoch + 1 or not distributed.is_first():
             return
         try:
             self._write(self.run_folder.oof_file)

@@ -2,6 +2,7 @@
 
 from fastai.callback.core import CancelFitException
 
+from common import distributed
 from common.callbacks.base import Callback
 from common.callbacks.best import Best
 
@@ -30,7 +31,7 @@ class Patience(Callback):
     def before_epoch(self) -> None:
         done = self.learn.epoch
         last = max(self.best.best.get(self.metric, {"epoch": 0})["epoch"], self.frozen)
-        if done - last >= self.epochs:
+        if distributed.from_first(done - last >= self.epochs):
             print(
                 f"stopping after epoch {done}: {self.metric} was not better for {self.epochs} "
                 "epochs (train.patience)",

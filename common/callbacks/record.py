@@ -4,8 +4,10 @@ from typing import Any
 
 import torch
 
+from common import distributed
 from common.callbacks.base import Callback
 from common.callbacks.half_precision import HalfPrecision
+from common.data.loaders import batch_size_of, share_of
 from common.keys import INDEX
 from common.loggers.base import Logger
 from common.loggers.buffer import ScalarBuffer
@@ -44,14 +46,13 @@ class Record(Callback):
 
     def after_batch(self) -> None:
         learn = self.learn
-        loss, rows = learn.loss.detach(), len(learn.batch[INDEX])
+        loss, rows, terms = self._losses()
         finite = loss.isfinite()
         self.total += torch.where(finite, loss * rows, 0)  # one NaN would hide the whole epoch
         self.count += finite * rows
         values: dict[str, Any] = {"train/loss": loss, **self._changed()}
         if self.several:
-            means = {name: value.mean() for name, value in learn.loss_func.samples.items()}
-            values |= {f"train/loss_{name}": value for name, value in means.items()}
+            values |= {f"train/loss_{name}": value for name, value in terms.items()}
         for amp in self.scaling:
             values["optimiser/loss_scale"] = amp.loss_scale
         epoch = learn.epoch + (learn.iter + 1) / learn.n_iter
@@ -61,7 +62,7 @@ class Record(Callback):
         learn = self.learn
         self.buffer.flush()
         scores = {"train/loss_epoch": float(self.total / self.count)}
-        learn.scores = scores | valid_scores(learn)
+        learn.scores = distributed.from_first(scores | valid_scores(learn))
         self.history.append({"epoch": learn.epoch + 1, **learn.scores})
         values = learn.scores | self._skipped()
         self.logger.scalars(values, global_step=learn.train_iter, epoch=learn.epoch + 1)
@@ -88,6 +89,18 @@ class Record(Callback):
         self.known, self.history = state["known"], state["history"]
         self.total, self.count = (state[k].to(self.learn.device) for k in ("total", "count"))
         self.skipped = state["skipped"]
+
+    def _losses(self) -> tuple[torch.Tensor, int, dict[str, torch.Tensor]]:
+        """Return the batch's loss, its samples and the mean of each term, over all processes."""
+        learn = self.learn
+        loss, rows = learn.loss.detach(), len(learn.batch[INDEX])
+        samples = learn.loss_func.samples if self.several else {}
+        terms = {name: value.mean() for name, value in samples.items()}
+        if distributed.size() == 1:
+            return loss, rows, terms
+        share = share_of(learn.dls.train) / distributed.size()
+        loss, *means = distributed.add_up(torch.stack([loss, *terms.values()]) * share)
+        return loss, batch_size_of(learn.dls.train), dict(zip(terms, means, strict=True))
 
     def _nothing(self) -> torch.Tensor:
         """Return a sum and a count on the device: adding to them does not wait for the step."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from common import distributed
 from common.checkpoints import load_checkpoint
 from common.commands.chosen import choose_runs
 from common.competition import Competition
@@ -24,6 +25,8 @@ def predict_test(
 ) -> None:
     """Predict with the named runs, experiments or blend, or with the newest trained run.
 
+    The processes that torchrun started predict as one.
+
     Args:
         overrides: `predict.key=value`, of what the first run's config says.
     """
@@ -35,8 +38,10 @@ def predict_test(
     target = usual if out is None else out / usual if out.is_dir() else out
     checkpoints = [run.best() for run in chosen]
     options = predict_options(checkpoints[0], overrides, blended)
-    written = competition.module("predict").predict(checkpoints, place, target, options)
-    print(f"predicted with {', '.join(run.name for run in chosen)}\nsubmission: {written} (valid)")
+    with distributed.joined():
+        written = competition.module("predict").predict(checkpoints, place, target, options)
+        names = ", ".join(run.name for run in chosen)
+        print(f"predicted with {names}\nsubmission: {written} (valid)")
 
 
 def predict_options(

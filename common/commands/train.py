@@ -2,9 +2,10 @@
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from common import distributed
 from common.commands.free_folds import free_folds
 from common.competition import Competition
 from common.config import Config, parse_overrides
@@ -28,7 +29,8 @@ def train_folds(
 ) -> None:
     """Train one fold or all; with `resume`, finished folds are passed over.
 
-    Of several folds, those that another process is at, or finishes meanwhile, are left to it.
+    Of several folds, those that another process is at, or finishes meanwhile, are left to it. The
+    processes that torchrun started train one fold after the other together.
     """
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
@@ -36,17 +38,24 @@ def train_folds(
     _check_looks(competition, config)
     tell_test_set(competition, config, place)
     root = runs_dir(given_runs) / name / (stored_as or experiment)
-    numbers = chosen_folds(fold, config)
-    for run in free_folds([root / f"fold{number}" for number in numbers], resume):
+    folders = [root / f"fold{number}" for number in chosen_folds(fold, config)]
+    with distributed.joined():
+        for run in distributed.follow_first(_begun(folders, config, resume)):
+            goes_on = distributed.from_first(resume and run.can_resume)
+            if _train_one(competition, config, place, run, goes_on) == "interrupted":
+                return  # the session is over, for the other folds too
+
+
+def _begun(folders: Sequence[Path], config: Config, resume: bool) -> Iterator[Run]:
+    """Yield the runs that there is something to do for, each made ours."""
+    for run in free_folds(folders, resume):
         if resume:
             fetch_run(run)
         if resume and run.status == "finished" and not _more_epochs(run, config):
             print(f"{run.folder}: finished already, nothing to do")
             unlock_run(run.folder)
             continue
-        run = Run.create(run.folder, config, resume)
-        if _train_one(competition, config, place, run, resume and run.can_resume) == "interrupted":
-            return  # the session is over, for the other folds too
+        yield Run.create(run.folder, config, resume)
 
 
 def _check_looks(competition: Competition, config: Config) -> None:

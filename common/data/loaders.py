@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from common.data.division import Shard, shard_of
 from common.data.sampling import draw, turns
 from common.errors import KitError
 from common.keys import BOXES, IMAGE, IMAGE_ID, LABELS
@@ -19,28 +20,44 @@ RAGGED = (BOXES, LABELS)  # of another length in each sample
 class EpochSampler(Sampler[int]):
     """Positions 0 to n - 1 in an order that is a pure function of seed and epoch.
 
+    Of several processes each gets its part of every batch, see `Shard`: together they read what one
+    would, batch for batch.
+
     Args:
         n: number of samples.
         shuffle: if not, the order is 0, 1, 2, ...
         seed: of the order.
         weights: `(n,)`, by which some come several times and others not, see
             `common.data.sampling`; None: each once.
+        shard: which of the positions are this process's; None: all.
     """
 
-    def __init__(self, n: int, shuffle: bool, seed: int, weights: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        n: int,
+        shuffle: bool,
+        seed: int,
+        weights: np.ndarray | None = None,
+        shard: Shard | None = None,
+    ) -> None:
         self.n, self.shuffle, self.seed, self.weights = n, shuffle, seed, weights
-        self.epoch, self.start = 0, 0
+        self.epoch, self.start, self.shard = 0, 0, shard
+        self.places = None if shard is None else shard.places(n)
+        self.count = n if self.places is None else len(self.places)
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Take the order of `epoch`, without its first `start` samples."""
-        self.epoch, self.start = epoch, min(start, self.n)
+        """Take the order of `epoch`, without the first `start` samples of this process."""
+        self.epoch, self.start = epoch, min(start, self.count)
 
     def __iter__(self) -> Iterator[int]:
         order = self.order()
-        return iter((order.tolist() if self.weights is None else turns(order))[self.start :])
+        chosen = order.tolist() if self.weights is None else turns(order)
+        if self.places is not None:
+            chosen = [chosen[place] for place in self.places.tolist()]
+        return iter(chosen[self.start :])
 
     def __len__(self) -> int:
-        return self.n - self.start
+        return self.count - self.start
 
     def order(self) -> np.ndarray:
         """Return the whole epoch's `(n,)` positions.
@@ -78,12 +95,13 @@ def make_loader(
     pin_memory: bool | None = None,
     collate_fn: Callable[[Sequence[Any]], Any] | None = None,
     weights: np.ndarray | None = None,
+    whole_batches: bool = False,
 ) -> DataLoader:
     """Return a loader of batch dicts.
 
     Args:
         dataset: of dict samples; has a length.
-        batch_size: samples per batch.
+        batch_size: samples per batch; of several processes each reads its part of them.
         shuffle: a new order every epoch; see `set_epoch`.
         seed: of the order. Global random states are not touched by iterating.
         num_workers: processes, kept alive between epochs; 0 reads in this one.
@@ -91,14 +109,17 @@ def make_loader(
         pin_memory: None: if there is a GPU.
         collate_fn: samples to a batch; None: `collate`.
         weights: `(n,)`, how often samples come if shuffled; None: each once an epoch.
+        whole_batches: of several processes each reads batches of its own, in turn, so that what is
+            in a batch does not depend on how many they are.
     """
     n = len(dataset)  # type: ignore[arg-type]
     if drop_last and n < batch_size:
         raise KitError(f"expected at least one batch of {batch_size}, got {n} samples; shrink it")
+    shard = shard_of(batch_size, drop_last, whole_batches)
     return Loader(
         dataset,
-        batch_size,
-        sampler=EpochSampler(n, shuffle, seed, weights),
+        shard.own if shard else batch_size,
+        sampler=EpochSampler(n, shuffle, seed, weights, shard),
         num_workers=num_workers,
         collate_fn=collate_fn or collate,
         drop_last=drop_last,
@@ -107,6 +128,18 @@ def make_loader(
         worker_init_fn=init_worker,
         generator=torch.Generator().manual_seed(seed),
     )
+
+
+def batch_size_of(loader: DataLoader) -> int:
+    """Return the samples of a batch, over all processes."""
+    shard = getattr(loader.sampler, "shard", None)
+    return shard.batch_size if shard else loader.batch_size or 1
+
+
+def share_of(loader: DataLoader) -> float:
+    """Return this process's samples of a full batch, as a multiple of an equal part of it."""
+    shard = getattr(loader.sampler, "shard", None)
+    return shard.own * shard.world.size / shard.batch_size if shard else 1.0
 
 
 def with_batch_size(

@@ -67,7 +67,7 @@ def collate_whole(samples: Sequence[dict[str, Any] | Broken]) -> Batch:
 def tolerant_loader(
     dataset: Dataset[dict[str, Any]], batch_size: int, num_workers: int
 ) -> DataLoader:
-    """Return a loader of `Batch`, in the dataset's order."""
+    """Return a loader of `Batch`, in the dataset's order; of several processes each has its own."""
     return make_loader(
         Tolerant(dataset),
         batch_size,
@@ -75,4 +75,5 @@ def tolerant_loader(
         seed=0,
         num_workers=num_workers,
         collate_fn=collate_whole,
+        whole_batches=True,
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from common import distributed
 from common.checkpoints import load_checkpoint
 from common.config import PredictConfig
 from common.errors import KitError
@@ -15,7 +16,7 @@ from common.inference.grade_cuts import cut_grades, grade_cuts
 from common.inference.outcome import Outcome, predicting
 from common.inference.plan import read_plan
 from common.inference.predict import options_of, refuse_nothing, shares_of
-from common.inference.sums import Blended, Mean
+from common.inference.sums import Blended, Mean, fill
 from common.keys import IMAGE_ID
 
 
@@ -27,6 +28,8 @@ def predict_classes(
     decide: bool = True,
 ) -> pd.DataFrame:
     """Return the frame's ids with mean probabilities, a column per class.
+
+    Several processes predict each their batches, and all return the whole.
 
     A checkpoint's prediction is the mean of the probabilities over the views of an image, the
     result the mean over checkpoints, weighted by `options.weights`, or what the blend of
@@ -61,7 +64,7 @@ def predict_classes(
                 cuts.append(grade_cuts(one.checkpoint, load_checkpoint(one.checkpoint)))
             for rows, values in one.batches:
                 sums.add(number, rows, values)
-        total = sums.result(usual)
+        total = _of_all(sums, usual, frame, outcome)
     total = cut_grades(total, _mean_cuts(cuts, sums.shares)) if cuts else total
     result = pd.DataFrame(total, columns=classes, copy=False)
     result.insert(0, IMAGE_ID, frame[IMAGE_ID].astype(str).to_numpy())
@@ -74,6 +77,17 @@ def _sums(options: PredictConfig, checkpoints: Sequence[Path], outcome: Outcome)
     if options.weights:
         raise KitError("expected predict.weights or predict.blend, got both; the blend has its own")
     return Blended(read_plan(options.blend, checkpoints), outcome)
+
+
+def _of_all(
+    sums: Mean | Blended, usual: np.ndarray | float, frame: pd.DataFrame, outcome: Outcome
+) -> np.ndarray:
+    """Return `(N, C)`, each row by the process that read it; of no process, the others' mean."""
+    total, there = sums.finish()
+    outcome.share(frame)
+    total = distributed.add_up_array(total)
+    there = distributed.add_up_array(there.astype(np.int64)) > 0
+    return fill(total, ~there, usual)
 
 
 def _usual(one: OneModel) -> np.ndarray | float:

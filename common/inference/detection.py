@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from common import distributed
 from common.checkpoints import load_checkpoint
 from common.config import PredictConfig
 from common.data.build_boxes import predict_box_loader
@@ -33,6 +34,7 @@ from common.learners.detection import CONFIDENCE, to_dicts
 from common.models.detector import make_detector
 
 Boxes = dict[str, Any]
+Seen = tuple[int, Boxes]  # by which model
 
 
 def predict_boxes(
@@ -49,7 +51,7 @@ def predict_boxes(
     by the weights, `fuse_iou` and `fuse_least` of the options; one view of one checkpoint stays as
     the detector gave it. Where there was no time for a checkpoint, the others are fused as if it
     had not been asked for. An image that cannot be read, or for which there was no time, has no
-    boxes.
+    boxes. Several processes predict each their batches, and all return the whole.
 
     Args:
         frame: columns image_id and path.
@@ -69,7 +71,7 @@ def predict_boxes(
     shares, passes = shares_of(options, len(checkpoints)), passes_of(options)
     iou = options.fuse_iou if iou is None else iou
     least = least if options.confidence is None else options.confidence
-    found: list[list[tuple[Boxes, float]]] = [[] for _ in range(len(frame))]
+    found: list[list[Seen]] = [[] for _ in range(len(frame))]
     sizes = np.zeros((len(frame), 2), np.int64)  # height and width of the files
     with predicting(frame) as outcome:
         budget = Budget(options, len(frame), len(checkpoints), len(passes), outcome)
@@ -83,14 +85,31 @@ def predict_boxes(
             for batch, seen in sweep(loader, detect, frame, budget, outcome):
                 sizes[batch[INDEX]] = batch[SIZE]
                 for row, own in zip(batch[INDEX].tolist(), seen, strict=True):
-                    found[row] += [(one, float(shares[number])) for one in own]
-                _time_fusion(found[row], sizes[row], budget)
+                    found[row] += [(number, one) for one in own]
+                _time_fusion(_weighed(found[row], shares), sizes[row], budget)
+        outcome.share(frame)
+        found, sizes = _gather(found, sizes)
+        start, end = distributed.part(len(frame))
         kept = [
-            _certain(_join(own, size, iou, options.fuse_least), least)
-            for own, size in zip(found, sizes.tolist(), strict=True)
+            _certain(_join(_weighed(own, shares), size, iou, options.fuse_least), least)
+            for own, size in zip(found[start:end], sizes[start:end].tolist(), strict=True)
         ]
+        kept = [one for part in distributed.gather(kept) for one in part]
     columns = {key: [own[key] for own in kept] for key in (BOXES, LABELS, SCORES)}
     return pd.DataFrame({IMAGE_ID: frame[IMAGE_ID].astype(str).to_numpy(), **columns})
+
+
+def _gather(found: list[list[Seen]], sizes: np.ndarray) -> tuple[list[list[Seen]], np.ndarray]:
+    """Return what all processes saw of each image, by model, and the images' sizes."""
+    if distributed.size() == 1:
+        return found, sizes
+    for others in zip(found, *distributed.gather(found), strict=True):
+        others[0][:] = sorted((one for own in others[1:] for one in own), key=lambda one: one[0])
+    return found, np.max(distributed.gather(sizes), axis=0)
+
+
+def _weighed(own: Sequence[Seen], shares: np.ndarray) -> list[tuple[Boxes, float]]:
+    return [(one, float(shares[number])) for number, one in own]
 
 
 def _join(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,13 @@ from common.inference.outcome import Outcome
 from common.inference.predict import load_model, predict
 from common.inference.views import passes_of
 from common.learners.classification import predicted
-from common.models.classifier import Classifier, make_classifier
+from common.models.classifier import make_classifier
 
 
 class OneModel(NamedTuple):
     """A checkpoint's predictions to come: rows of the frame, and `(n, C)` values of them."""
 
-    model: Classifier
+    model: Any  # a Classifier
     config: Config
     checkpoint: Path
     batches: Iterator[tuple[np.ndarray, np.ndarray]]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from common import distributed
 from common.errors import KitError
 from common.keys import IMAGE_ID, PATH
 
@@ -39,14 +40,31 @@ class Outcome:
             return
         self.broken[row] = error
         self.broken_ids.append(str(frame[IMAGE_ID].iloc[row]))
+        self._refuse_all(frame)
+        if len(self.broken) <= MAX_NAMED:
+            path = frame[PATH].iloc[row]
+            warnings.warn(f"test image '{path}' gets a fallback prediction: {error}", stacklevel=3)
+
+    def share(self, frame: pd.DataFrame) -> None:
+        """Take what happened in all processes that predict together.
+
+        Raises:
+            KitError: there is not one image to predict in any of them.
+        """
+        if distributed.size() == 1:
+            return
+        parts = distributed.gather((self.broken, self.given_up))
+        self.broken = dict(sorted(one for broken, _ in parts for one in broken.items()))
+        self.broken_ids = [str(frame[IMAGE_ID].iloc[row]) for row in self.broken]
+        self.given_up = [text for _, given_up in parts for text in given_up]
+        self._refuse_all(frame)
+
+    def _refuse_all(self, frame: pd.DataFrame) -> None:
         if len(self.broken) == len(frame):
             raise KitError(
                 f"expected test images that can be read, got {len(frame)} of {len(frame)} broken; "
                 f"the first: {self.broken[min(self.broken)]}"
             )
-        if len(self.broken) <= MAX_NAMED:
-            path = frame[PATH].iloc[row]
-            warnings.warn(f"test image '{path}' gets a fallback prediction: {error}", stacklevel=3)
 
 
 _last = Outcome()

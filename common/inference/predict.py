@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from common import distributed
 from common.checkpoints import load_checkpoint
 from common.config import Config, PredictConfig
 from common.environment import device as find_device
@@ -36,10 +37,13 @@ def sweep(
     """Yield batches, each with what `work` makes of it, as long as there is time.
 
     Args:
-        loader: of `predict_loader`; what cannot be read is told to the outcome and left out.
+        loader: of `predict_loader`; what cannot be read is told to the outcome and left out. Of
+            several processes each has batches of its own.
         work: a batch, and how many passes are granted, to its predictions on the CPU.
         frame: columns image_id and path, whose rows the batches name by INDEX.
     """
+    if distributed.size() > 1:
+        budget.rows = len(loader.sampler)  # type: ignore[arg-type]
     for batch in loader:
         budget.lap(READ, batch.rows)
         for row, error in batch.broken:

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from common import distributed
 from common.checkpoints import load_checkpoint
 from common.config import Config, PredictConfig
 from common.data.mapped import open_picture
@@ -69,6 +70,7 @@ def predict_masks(
     """Yield image_id and mean probability, `(H, W)` of one class or `(C, H, W)`, of each image.
 
     One at a time, for all of them seldom fit into memory; the next pictures are read meanwhile.
+    Several processes predict each an image of as many, and all yield all of them.
     An image that cannot be read, or for which there was no time, has an empty mask of the size
     that its header says, or else of the most common size; see `common.data.sizes`.
 
@@ -95,17 +97,24 @@ def predict_masks(
             raise KitError("expected checkpoints of the same classes; predict with each on its own")
         networks = [(Views(model, passes).to(device).eval(), config) for model, config in loaded]
         shares = shares_of(options, len(networks))
-        budget = Budget(options, len(frame), len(networks), len(passes), outcome, by_image=True)
+        mine = np.arange(distributed.rank(), len(frame), distributed.size())
+        budget = Budget(options, len(mine), len(networks), len(passes), outcome, by_image=True)
         workers = loaded[0][1].data.num_workers if num_workers is None else num_workers
-        for row, image in _readable(frame, workers, budget, outcome):
-            budget.lap(READ, 1)
-            if image is None:
-                found = _empty(sizes.of(row), len(loaded[0][1].classes))
-            else:
-                found = _mean(networks[: budget.models], shares, image, budget.passes, tile, step)
-                budget.lap(PASS, budget.models * budget.passes)
-            yield str(frame[IMAGE_ID].iloc[row]), found
-            budget.advance(1)
+
+        def work() -> Iterator[tuple[str, np.ndarray]]:
+            for row, image in _readable(frame, mine, workers, budget, outcome):
+                budget.lap(READ, 1)
+                if image is None:
+                    found = _empty(sizes.of(row), len(loaded[0][1].classes))
+                else:
+                    given = networks[: budget.models]
+                    found = _mean(given, shares, image, budget.passes, tile, step)
+                    budget.lap(PASS, budget.models * budget.passes)
+                yield str(frame[IMAGE_ID].iloc[row]), found
+                budget.advance(1)
+
+        yield from distributed.in_turns(work(), len(frame))
+        outcome.share(frame)
 
 
 def _mean(
@@ -161,18 +170,19 @@ def _tiles(
 
 
 def _readable(
-    frame: pd.DataFrame, num_workers: int, budget: Budget, outcome: Outcome
+    frame: pd.DataFrame, mine: np.ndarray, num_workers: int, budget: Budget, outcome: Outcome
 ) -> Iterator[tuple[int, np.ndarray | None]]:
-    """Yield rows and pictures; None in place of a broken one, and of all when time is over."""
-    row = 0
-    for picture in _read_ahead(frame[PATH].astype(str).tolist(), num_workers):
+    """Yield my rows and pictures; None in place of a broken one, and of all when time is over."""
+    rows, done = mine.tolist(), 0
+    for picture in _read_ahead(frame[PATH].iloc[rows].astype(str).tolist(), num_workers):
+        row = rows[done]
         if isinstance(picture, Exception):
             outcome.lose(frame, row, str(picture) or type(picture).__name__)
         yield row, None if isinstance(picture, Exception) else picture
-        row += 1
+        done += 1
         if not budget.goes_on():
             break
-    for rest in range(row, len(frame)):
+    for rest in rows[done:]:
         yield rest, None
 
 

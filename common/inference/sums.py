@@ -28,12 +28,11 @@ class Mean:
         self.total[rows] += values * np.float32(self.shares[number])
         self.done[rows] += self.shares[number]
 
-    def result(self, usual: np.ndarray | float = 0.0) -> np.ndarray:
-        """Return `(N, C)` float32; of an image without any prediction, the mean of the others', or
-        what is `usual` where there are none."""
+    def finish(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return `(N, C)` float32, and `(N,)` which images have any prediction; 0 where not."""
         short = (self.done > 0) & (self.done < WHOLE)
         self.total[short] /= self.done[short, None]
-        return fill(self.total, self.done == 0, usual)
+        return self.total, self.done > 0
 
 
 class Blended:
@@ -69,9 +68,8 @@ class Blended:
         self.said[rows] += ranks_among(values, self.plan.known[number]) if ranked else values
         self.seen[rows] += 1
 
-    def result(self, usual: np.ndarray | float = 0.0) -> np.ndarray:
-        """Return `(N, C)` float32; of an image without any prediction, the mean of the others', or
-        what is `usual` where there are none."""
+    def finish(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return `(N, C)` float32, and `(N,)` which images have any prediction; 0 where not."""
         self._close()
         there = self.done > 0
         self.total[there] = self.plan.way.finish(self.total[there] / self.done[there, None])
@@ -83,7 +81,7 @@ class Blended:
                 "their mean in place of the stack" if self.heads else "the blend of the others"
             )
             self.outcome.give_up(f"{short} images lack a member of the blend and get {instead}")
-        return fill(self.total.astype(np.float32), ~there, usual)
+        return self.total.astype(np.float32), there
 
     def _close(self) -> None:
         """Add the member whose checkpoints are through."""
@@ -145,7 +143,8 @@ def _probabilities(model: Mapping[str, Any], logits: np.ndarray) -> np.ndarray:
 
 
 def fill(total: np.ndarray, none: np.ndarray, usual: np.ndarray | float) -> np.ndarray:
-    """Give rows without a prediction the mean of all others, in place; return the array."""
+    """Give rows without a prediction the mean of all others, or what is `usual` where there are no
+    others; in place, return the array."""
     if none.any():
         others = total.mean(0, where=~none[:, None]) if (~none).any() else usual
         total[none] = others

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from common.callbacks.evaluate import Evaluate
 from common.callbacks.half_precision import refuse_half_weights
+from common.callbacks.parallel import Parallel
 from common.data.loaders import set_epoch, with_batch_size
 from common.environment import device as find_device
 from common.environment import to_device
@@ -78,6 +79,7 @@ class Learner(DispatchLearner):
         self.evaluation: Evaluation | None = None
         self.first_epoch, self.first_batch, self.interrupted = 0, 0, ""
         self.on_backward_error: Callable[[RuntimeError], None] | None = None
+        self.parallel: Parallel | None = None  # while several processes fit
         self.known_thresholds: dict[str, float] = {}  # of a run that goes on, until it validates
 
     def targets(self, batch: Mapping[str, Any]) -> Any:
@@ -166,6 +168,19 @@ class Learner(DispatchLearner):
         self.n_iter = len(self.dl) + skipped
         for number, batch in enumerate(self.dl, skipped):
             self.one_batch(number, batch)
+
+    def _do_one_batch(self) -> None:
+        if self.parallel is None or not self.training:
+            super()._do_one_batch()
+            return
+        with self.parallel.step() as model:
+            self.pred = model(*self.xb)
+            self("after_pred")
+            self.loss_grad = self.loss_func(self.pred, *self.yb)
+            self.loss = self.loss_grad.clone()
+            self("after_loss")
+            self.loss_grad = self.loss_grad * self.parallel.share  # so that their mean is right
+            self._do_grad_opt()
 
     def _backward(self) -> None:
         try:

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch.autograd import set_detect_anomaly
 
+from common import distributed
 from common.callbacks.accumulate import Accumulate
 from common.callbacks.anomaly import guards
 from common.callbacks.average import Average
@@ -17,8 +18,10 @@ from common.callbacks.interrupt import Interrupt
 from common.callbacks.keep import KeepBest
 from common.callbacks.lookahead import SlowWeights
 from common.callbacks.looks import make_looks
+from common.callbacks.looks.shared import shared
 from common.callbacks.mix import Mix
 from common.callbacks.out_of_fold import OutOfFold
+from common.callbacks.parallel import parallel_callbacks
 from common.callbacks.patience import Patience
 from common.callbacks.record import Record
 from common.callbacks.schedule import Schedule, freeze_then, hold, make_shape
@@ -91,13 +94,16 @@ def watching_callbacks(config: Config, logger: Logger, run: Run | None = None) -
     looks = make_looks(config, logger)
     for look in looks:
         look.run_folder = run
-    return [Record(logger, config.log.every), Console(), *looks]
+    console = [Console()] if distributed.is_first() else []
+    return [Record(logger, config.log.every), *console, *shared(looks)]
 
 
 def train_run(
     learner: Learner, config: Config, run: Run, metrics: Sequence[Metric], resume: bool = False
 ) -> dict[str, Any]:
     """Train, log, save and sum up one run; go on with an earlier one if `resume` finds it.
+
+    Of several processes all train, and the first one does all else.
 
     Args:
         metrics: the competition's own first; each keeps its best checkpoint.
@@ -109,14 +115,16 @@ def train_run(
         return {}
     if config.model.compile:
         compile_model(learner.model, learner.device)
-    resume = resume and run.can_resume
+    resume = distributed.from_first(resume and run.can_resume)
+    first = distributed.is_first()
+    learner.add_cbs(parallel_callbacks(learner, config))
     logger = make_loggers(
-        config.log.loggers,
+        config.log.loggers if first else (),
         run.folder,
         project=run.competition,
         name=run.name,
         group=run.experiment,
-        state=load_newest(run.saved)[1]["training"]["loggers"] if resume else {},
+        state=load_newest(run.saved)[1]["training"]["loggers"] if resume and first else {},
         strict=config.log.strict,
     )
     session, known = Session(config.train.time_limit), facts(learner, config, run)
@@ -151,7 +159,9 @@ def facts(learner: Learner, config: Config, run: Run) -> dict[str, Any]:
 def _fit(
     learner: Learner, config: Config, run: Run, saver: Checkpoint, logger: FanOut
 ) -> dict[str, Any]:
-    run.write_summary(status="running", config=config.model_dump(mode="json"))
+    first = distributed.is_first()
+    if first:
+        run.write_summary(status="running", config=config.model_dump(mode="json"))
     status = "failed"
     try:
         with set_detect_anomaly(config.train.detect_anomaly):
@@ -162,12 +172,13 @@ def _fit(
         raise
     finally:
         try:
-            _sum_up(learner, run, saver, logger, status)
+            if first:
+                _sum_up(learner, run, saver, logger, status)
         finally:
             unlock_run(run.folder)
             for loader in (learner.dls.train, learner.dls.valid):
                 stop_workers(loader)
-    return run.summary
+    return distributed.from_first(run.summary if first else {})
 
 
 def _sum_up(learner: Learner, run: Run, saver: Checkpoint, logger: FanOut, status: str) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 
-from common.callbacks.accumulate import Accumulate
+from common import distributed
+from common.callbacks.accumulate import Accumulate, batches_of
 from common.callbacks.checkpoint import Checkpoint
 from common.callbacks.interrupt import Interrupt
 from common.config import Config
+from common.data.loaders import batch_size_of
 from common.errors import KitError, cannot_write
 from common.learners.base import Learner
 
@@ -21,7 +23,7 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def fit_through(learner: Learner, config: Config, saver: Checkpoint) -> None:
-    """Fit to the end; with `train.halve_batch` through too little memory, too.
+    """Fit to the end; with `train.halve_batch` through too little memory, too, in one process.
 
     Raises:
         KitError: a line that says what broke, what is kept and how to go on.
@@ -32,7 +34,8 @@ def fit_through(learner: Learner, config: Config, saver: Checkpoint) -> None:
             return
         except Exception as error:
             halves = config.train.halve_batch and _size(learner) // 2 >= FEWEST
-            if not (halves and is_out_of_memory(error)):
+            others = distributed.size() > 1  # who have their memory, and wait
+            if others or not (halves and is_out_of_memory(error)):
                 kept = _keep(learner, saver)
                 raise explain(error, learner, config, kept) from error
         _halve(learner, saver)  # outside of the handler, whose traceback holds the tensors
@@ -53,6 +56,8 @@ def explain(error: Exception, learner: Learner, config: Config, kept: str) -> Ex
         return _out_of_memory(learner, config, kept)
     if "DataLoader worker" in str(error):
         return _worker_died(error, config, kept)
+    if distributed.is_lost(error):
+        return distributed.lost(f"{kept}; {GO_ON}, with as many processes as you like")
     if isinstance(error, OSError) and error.errno in DISK:
         return cannot_write(error.filename or "the run folder", error, f"{kept}; ")
     return error
@@ -93,9 +98,9 @@ def _worker_died(error: Exception, config: Config, kept: str) -> KitError:
 def _keep(learner: Learner, saver: Checkpoint) -> str:
     """Save what is exact; return what there is to go on from."""
     for callback in learner.cbs:
-        if isinstance(callback, Interrupt):
+        if isinstance(callback, Interrupt) and distributed.size() == 1:  # torchrun sends SIGTERM
             callback.release()
-    if saver.between and learner.opt is not None:
+    if saver.between and learner.opt is not None and saver.is_exact:
         saver.save()
     if not saver.run_folder.can_resume:
         return "nothing is saved yet"
@@ -108,7 +113,7 @@ def _halve(learner: Learner, saver: Checkpoint) -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    size, group = _size(learner), _accumulated(learner)
+    size, group = _size(learner), batches_of(learner)
     saver.done -= saver.done % group  # the gradients of the group's earlier batches are gone
     state = saver.training_state()
     print(
@@ -123,16 +128,12 @@ def _halve(learner: Learner, saver: Checkpoint) -> None:
 
 
 def _size(learner: Learner) -> int:
-    return learner.dls.train.batch_size
-
-
-def _accumulated(learner: Learner) -> int:
-    return max([cb.batches for cb in learner.cbs if isinstance(cb, Accumulate)], default=1)
+    return batch_size_of(learner.dls.train)
 
 
 def _accumulate(learner: Learner, factor: int) -> None:
     """Let a step have `factor` times as many batches."""
-    batches = factor * _accumulated(learner)
+    batches = factor * batches_of(learner)
     learner.remove_cbs([cb for cb in learner.cbs if isinstance(cb, Accumulate)])
     if batches > 1:
         learner.add_cb(Accumulate(batches))

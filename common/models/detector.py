@@ -10,6 +10,7 @@ from torchvision.models.detection.fcos import FCOS
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.retinanet import RetinaNet
 
+from common import distributed
 from common.config import Config
 from common.errors import KitError, did_you_mean
 from common.keys import BOXES, IMAGE, LABELS, LOSS_BOXES, LOSS_CENTRES, LOSS_CLASSES, SCORES
@@ -112,7 +113,7 @@ class Detector(nn.Module):
     def _normaliser(self, own_positives: Tensor) -> Tensor:
         """Return what sums are divided by; a picture's own number before the first training."""
         if self.training:
-            mean = own_positives.mean()
+            mean = distributed.mean(own_positives)
             running = torch.lerp(self.positives, mean, MOMENTUM)
             self.positives.copy_(torch.where(self.positives > 0, running, mean))
         return torch.where(self.positives > 0, self.positives, own_positives).clamp(min=1)

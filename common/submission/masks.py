@@ -8,6 +8,7 @@ That is what is written by default; 8 bits are written with deflate. Both are va
 
 import io
 import zipfile
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from common import distributed
 from common.errors import KitError
 from common.submission.rules import MAX_PER_KIND, Finding, Severity, summarise
 
@@ -58,6 +60,8 @@ def write_mask_zip(
 ) -> Path:
     """Write masks as TIFF files into a zip, check it and return its path.
 
+    Of several processes the first one writes; the others make their masks.
+
     Args:
         masks: names and `(H, W)` masks; taken one at a time, for all seldom fit into memory.
         out: the zip.
@@ -66,6 +70,9 @@ def write_mask_zip(
     Raises:
         KitError: the zip is not valid; it then lies beside, as `<out>.invalid`.
     """
+    if not distributed.is_first():
+        deque(masks, maxlen=0)
+        return out
     with TemporaryDirectory() as folder:
         for name, mask in masks:
             write_mask_tiff(Path(folder) / name, mask)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from common import distributed
 from common.errors import KitError, did_you_mean
 from common.submission.ids import absent_rows, describe_change, find_twins, rank_ids
 from common.submission.rules import DEFAULT_RULES, SubmissionRules, summarise
@@ -29,13 +30,16 @@ def write_submission(
 
     With a sample, its columns are taken in its order (others are left out) and the rows sorted as
     in it. Floats are written in the shortest form that reads back to the same value. Without a
-    sample the file is checked in itself. What the validator warns of becomes a UserWarning.
+    sample the file is checked in itself. What the validator warns of becomes a UserWarning. Of
+    several processes the first one writes.
 
     Errors:
         KitError: columns or ids unlike the sample's, NaN, an invalid file, or a disk that takes no
             more; whatever was at `path` before is still there.
     """
     path = Path(path)
+    if not distributed.is_first():
+        return path
     if path.is_dir():
         raise KitError(f"expected the name of a csv file, got the directory {path}; add a name")
     if not frame.columns.is_unique:

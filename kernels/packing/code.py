@@ -14,10 +14,10 @@ from .guard import refuse_absolute_paths, refuse_secrets
 ROOT = Path(__file__).parents[2]
 PREDICT, TRAIN = "predict", "train"
 ENTRIES = {
-    PREDICT: ("common.kaggle.machine", "common.kaggle.inputs", "common.inference.outcome"),
+    PREDICT: ("common.kaggle.machine", "common.kaggle.inputs", "common.kaggle.every_gpu"),
     TRAIN: (
         *("common.kaggle.machine", "common.kaggle.inputs"),
-        *("common.commands.train", "common.data.pseudo_move"),
+        *("common.kaggle.train_gpus", "common.data.pseudo_move"),
     ),
 }
 PARTS = {PREDICT: ("predict", "data"), TRAIN: ("config", "data", "train")}

@@ -1,5 +1,7 @@
 """Predicts the test set: offline, with the code that is embedded here and attached weights.
 
+Every GPU of the machine predicts its share.
+
 `kit kernel pack` fills in the two values below; nothing else of the repository is needed.
 """
 
@@ -44,19 +46,17 @@ def main() -> None:
     names = PACKED["checkpoints"]
     weights = find_dataset(PACKED["datasets"]["checkpoints"], has_file(names[0]))
 
-    from common.config import PredictConfig
-    from common.inference.outcome import last_outcome
+    from common.kaggle.every_gpu import predict_on_every_gpu
 
     name = PACKED["competition"]
-    story, data = (import_module(f"competitions.{name}.{part}") for part in ("predict", "data"))
+    data = import_module(f"competitions.{name}.data")
     place = find_competition(PACKED["slug"], can_read(data.read_test))
     print(f"data: {place}\nweights: {weights}", flush=True)
-    options = PredictConfig.model_validate(PACKED["options"])
     out = working_dir() / getattr(data, "SUBMISSION", "submission.csv")
     start = time.time() - BEGUN
-    written = story.predict([weights / name for name in names], place, out, options)
-    done, seconds = last_outcome(), {"start": start, "predict": time.time() - BEGUN - start}
-    facts = {"images": done.images, "given_up": done.given_up, "broken": done.broken_ids}
+    checkpoints = [weights / file for file in names]
+    written, facts = predict_on_every_gpu(name, checkpoints, place, out, PACKED["options"])
+    seconds = {"start": start, "predict": time.time() - BEGUN - start}
     write_account(working_dir(), BEGUN, seconds=seconds, **facts)
     print(f"submission: {written} (valid)", flush=True)
 

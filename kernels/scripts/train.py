@@ -49,8 +49,8 @@ def main() -> None:
         install_wheels(find_dataset(wheels, has_file("*.whl")), packages)
     print(f"secrets: {', '.join(read_secrets()) or 'none'}", flush=True)
 
-    from common.commands.train import train_folds
     from common.config import Config
+    from common.kaggle.train_gpus import train_on_gpus
 
     config, name = Config.model_validate(PACKED["config"]), PACKED["competition"]
     data = import_module(f"competitions.{name}.data")
@@ -65,16 +65,11 @@ def main() -> None:
 
         found = find_dataset(labels, has_file(FILE))
         overrides.append(f"data.pseudo={arrive(found, data.read_test(place), runs / name)}")
-    train_folds(
-        name,
-        overrides,
-        PACKED["experiment"],
-        PACKED["fold"],
-        resume=True,  # where an earlier output is attached; else it begins
-        stored_as="",
-        given_data=place,
-        given_runs=runs,
-    )
+    words = {key: PACKED[key] for key in ("experiment", "fold")}
+    words |= {"name": name, "overrides": overrides, "stored_as": ""}
+    words |= {"given_data": str(place), "given_runs": str(runs)}
+    words["resume"] = True  # where an earlier output is attached; else it begins
+    train_on_gpus(config.kernel.gpus, words)
     write_account(working_dir(), BEGUN)
 
 

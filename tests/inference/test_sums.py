@@ -9,7 +9,7 @@ from common.checkpoints import save_checkpoint
 from common.errors import KitError
 from common.inference.outcome import Outcome
 from common.inference.plan import Plan, read_plan, write_plan
-from common.inference.sums import Blended
+from common.inference.sums import Blended, fill
 from common.inference.ways import combine, way_of
 
 FOLDS = [2, 1, 3]  # checkpoints of each member
@@ -49,7 +49,8 @@ def predict(plan: Plan, said: np.ndarray, checkpoints: int | None = None) -> tup
     for number in range(checkpoints or len(said)):
         for rows in np.array_split(np.arange(said.shape[1]), 4):
             sums.add(number, rows, said[number, rows])
-    return sums.result(), outcome.given_up
+    total, there = sums.finish()
+    return fill(total, ~there, 0.0), outcome.given_up
 
 
 def members_of(plan: Plan, said: np.ndarray) -> np.ndarray:
@@ -136,7 +137,8 @@ def test_images_without_any_prediction_get_the_mean_of_the_others():
     sums.begin(40, 3)
     for number in range(len(said)):
         sums.add(number, np.arange(1, 40), said[number, 1:])
-    found = sums.result()
+    total, there = sums.finish()
+    found = fill(total, ~there, 0.0)
     np.testing.assert_allclose(found[0], found[1:].mean(0), rtol=1e-5)
 
 

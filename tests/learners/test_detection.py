@@ -8,17 +8,23 @@ import pytest
 import torch
 from PIL import Image
 
+from common import distributed
 from common.callbacks.schedule import Schedule, make_shape
-from common.config import Config, DataConfig, ModelConfig, TrainConfig
+from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
 from common.data.build_boxes import box_loaders
 from common.errors import KitError
 from common.evaluation import Evaluation
 from common.keys import BOXES, IMAGE_ID, INDEX, LABELS, LOSS, PREDICTION, SCORES, TARGET
 from common.learners.detection import CONFIDENCE, detection_loss, make_learner
+from common.learners.recipe import train_run
 from common.learners.tasting import Ingredient, uniform
 from common.metrics.coco import coco_map_50
 from common.metrics.detection import METRICS, separate_classes, wheat_score
 from common.models.detector import make_detector
+from common.runs import Run
+
+from ..several import together
+from .parallel import without_batch_norms
 
 NAMES = ("wheat_score", "cross_tuned_wheat_score", "coco_map_50")
 
@@ -195,3 +201,34 @@ def test_a_soup_of_detectors_is_validated_with_norms_of_its_own(drawn):
             torch.testing.assert_close(value, (parts[0][key] + parts[1][key]) / 2)
     assert set(soup.content["thresholds"]) == {CONFIDENCE}
     assert soup.content["scores"]["valid/wheat_score"] == soup.score
+
+
+def fit_drawn(frame, folder) -> dict:
+    with distributed.joined():
+        log = LogConfig(loggers=("local",), looks=("extremes", "label_issues"), strict=True)
+        config = config_of(**{"log": log, "train.epochs": 1})
+        run = Run(folder)
+        if distributed.is_first():
+            Run.create(folder, config)
+        torch.manual_seed(config.train.seed)
+        model = without_batch_norms(make_detector(config))
+        metrics = [METRICS[config.metric]]
+        learner = make_learner(model, *box_loaders(frame, 0, config), metrics, config)
+        summary = train_run(learner, config, run, metrics)
+        positives = float(learner.model.positives)
+        return {"scores": summary["metrics"], "positives": positives} | learner.evaluation.columns
+
+
+def test_two_processes_train_as_one(drawn, tmp_path):
+    folders = [tmp_path / "x" / name / "fold0" for name in ("one", "two")]
+    drawn = drawn.head(24)
+    one = fit_drawn(drawn, folders[0])
+    for two in together(2, fit_drawn, drawn, folders[1]):
+        assert two["positives"] == pytest.approx(one["positives"], rel=1e-5)  # over both parts
+        assert two["scores"] == pytest.approx(one["scores"], rel=2e-3, abs=1e-3)
+        assert two[IMAGE_ID] == one[IMAGE_ID]
+        np.testing.assert_allclose(two[LOSS], one[LOSS], rtol=2e-3)
+        for ours, theirs in zip(two[TARGET], one[TARGET], strict=True):
+            np.testing.assert_array_equal(ours[BOXES], theirs[BOXES])
+    tables = [pd.read_parquet(f / "figures" / "train_extremes_epoch1.parquet") for f in folders]
+    assert tables[0]["image_id"].tolist() == tables[1]["image_id"].tolist()

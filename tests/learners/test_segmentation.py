@@ -4,6 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
+from common import distributed
 from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
 from common.data.build_masks import mask_loaders
 from common.errors import KitError
@@ -20,6 +21,7 @@ from common.keys import (
     PREDICTION,
     TARGET,
 )
+from common.learners.recipe import train_run
 from common.learners.segmentation import (
     SegmentationLearner,
     make_learner,
@@ -31,6 +33,10 @@ from common.metrics.choose import choose_metrics
 from common.metrics.pixels import THRESHOLDS, confusion, threshold_counts
 from common.metrics.segmentation import METRICS, tune_threshold
 from common.models.segmenter import make_segmenter, mask_probabilities
+from common.runs import Run
+
+from ..several import together
+from .parallel import without_batch_norms
 
 
 def write_town(folder, n: int = 8) -> pd.DataFrame:
@@ -226,3 +232,34 @@ def test_what_does_not_fit_is_told(config, town):
     for key in ("mixup", "cutmix", "mosaic"):
         with pytest.raises(KitError, match=f"expected train.{key}=0"):
             learner_of(config.model_copy(update={f"train.{key}": 0.5}), town)
+
+
+def fit_town(config, town, folder) -> dict:
+    with distributed.joined():
+        run = Run(folder)
+        if distributed.is_first():
+            Run.create(folder, config)
+        torch.manual_seed(0)
+        model = without_batch_norms(make_segmenter(config))
+        metrics = choose_metrics(config)
+        learner = make_learner(model, *mask_loaders(town, 0, config), metrics, config)
+        summary = train_run(learner, config, run, metrics)
+        return {"scores": summary["metrics"], LOSS: learner.evaluation[LOSS]}
+
+
+def test_two_processes_train_as_one(config, town, tmp_path):
+    looks = ("extremes", "label_issues", "predictions")
+    log = LogConfig(loggers=("local",), looks=looks, strict=True)
+    config = config.model_copy(update={"train.epochs": 1, "train.batch_size": 5, "log": log})
+    folders = [tmp_path / "town" / name / "fold0" for name in ("one", "two")]
+    town = town.head(4)
+    one = fit_town(config, town, folders[0])
+    for two in together(2, fit_town, config, town, folders[1]):
+        assert two["scores"] == pytest.approx(one["scores"], rel=2e-3)
+        np.testing.assert_allclose(two[LOSS], one[LOSS], rtol=1e-3)
+    for name in ("train_extremes", "valid_extremes", "valid_predictions"):
+        tables = [pd.read_parquet(f / "figures" / f"{name}_epoch1.parquet") for f in folders]
+        assert tables[0]["image_id"].tolist() == tables[1]["image_id"].tolist()
+    issues = [pd.read_csv(Run(folder).label_issues_file) for folder in folders]
+    assert len(issues[0]) == pytest.approx(len(issues[1]), abs=1)
+    assert len(issues[0]) > 0

@@ -6,6 +6,8 @@ from typing import Literal
 from fastai.callback.core import CancelBatchException, CancelFitException, CancelStepException
 from torch import Tensor
 
+from common import distributed
+from common.callbacks.anomaly.agreement import agree, by_itself
 from common.callbacks.anomaly.finding import Finding, unknown
 from common.callbacks.anomaly.gate import Gate
 from common.callbacks.anomaly.moment import Buffers, Cursor, Moment, Random, finite_total
@@ -29,7 +31,8 @@ class Anomaly(FloatingPointError):
 class Anomalies(Callback):
     """Looks at each step before the optimiser moves; see `train.anomaly` for what follows.
 
-    A bad step is replayed and reported; weights, optimiser and running means stay as they were.
+    A bad step is replayed and reported; weights, optimiser and running means stay as they were. It
+    is bad for all processes that make it together if it is for one.
     In fp16 an overflow is the loss scaler's business until it repeats and comes back without a
     scale.
     """
@@ -83,7 +86,8 @@ class Anomalies(Callback):
     def before_step(self) -> None:
         # The scaler has looked at fp16 gradients already.
         gradients = [] if self.scaled else [p.grad for p in self.parameters if p.grad is not None]
-        total = finite_total(self._losses(), gradients)
+        # gradients are of all processes already, losses are not
+        total = distributed.add_up(finite_total(self._losses(), gradients))
         if self.gate and not self.detected:
             self.gate.set(total)
         elif self.detected or not isfinite(total.item()):
@@ -95,7 +99,7 @@ class Anomalies(Callback):
         if self.ours:
             return
         self.overflows += 1  # the scaler left this step out
-        lost = self.detected or self._loss_is_lost()
+        lost = distributed.any_of(self.detected or self._loss_is_lost())
         if lost or self._is_due():
             self._meet(sure=lost)
         self.ours = True  # no step was made
@@ -142,7 +146,9 @@ class Anomalies(Callback):
         """
         now, moments = Random.take(), self.group
         after = [buffer.clone() for buffer in self.buffers.buffers]
-        finding, moment = self._find(sure)
+        with by_itself(self.learn.model):
+            finding, moment = self._find(sure)
+        finding, moment = agree(finding, moment)
         now.put_back()
         if finding is None and not sure:
             self.buffers.put_back(after)
@@ -151,7 +157,8 @@ class Anomalies(Callback):
         self.count += 1
         self.in_a_row += 1
         found = finding or self._unexplained()
-        self.reporter.report(self.learn, moment, found, self.count, self.policy)
+        if distributed.is_first():
+            self.reporter.report(self.learn, moment, found, self.count, self.policy)
         self._follow(found)
 
     def _find(self, sure: bool) -> tuple[Finding | None, Moment]:

@@ -7,6 +7,7 @@ from typing import Any
 from common.callbacks.anomaly.trace import Frame
 
 SHOWN = 8  # ids in a sentence
+NOWHERE = "an unknown place"
 Remedies = tuple[tuple[tuple[str, ...], str], ...]
 REMEDIES: Remedies = (
     (
@@ -100,7 +101,7 @@ class Finding:
 def unknown(parameters: list[str], why: str) -> Finding:
     """Return what can be said where the replay shows nothing."""
     kind, nowhere = "not finite", Frame("", 0, "")
-    found = Finding(kind, "forward", "an unknown operation", "an unknown place", nowhere, [])
+    found = Finding(kind, "forward", "an unknown operation", NOWHERE, nowhere, [])
     found.parameters, found.facts = parameters, [why]
     return found
 

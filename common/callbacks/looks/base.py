@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from common import distributed
 from common.callbacks.base import Callback
 from common.checkpoints import random_state, restore_random_state
 from common.config import Config
@@ -28,8 +29,15 @@ class Look(Callback):
         """Select what to show of the evaluation and log it."""
         raise TypeError(f"{type(self).__name__} does not say what it looks at")
 
+    def lend(self) -> Any:
+        """Return what this process collected of the epoch, for the one that looks."""
+        return None
+
+    def take(self, parts: list[Any]) -> None:
+        """Take what every process lent, in their order, as if this one had collected it all."""
+
     def after_epoch(self) -> None:
-        if self.failed:
+        if self.failed or not distributed.is_first():
             return
         state = random_state()
         try:

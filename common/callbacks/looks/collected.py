@@ -41,6 +41,18 @@ class TrainSteps:
         self.indices.append(index.clone())
         self.values.append(torch.stack([ranked, loss]))
 
+    def lend(self) -> list[tuple[Tensor, Tensor]]:
+        """Return the steps on the CPU, for another process."""
+        both = zip(self.indices, self.values, strict=True)
+        return [(index.cpu(), values.cpu()) for index, values in both]
+
+    def take(self, parts: Sequence[list[tuple[Tensor, Tensor]]]) -> None:
+        """Take the steps that several processes made together, each with its samples."""
+        steps = [zip(*step, strict=True) for step in zip(*parts, strict=True)]
+        joined = [(torch.cat(index), torch.cat(values, 1)) for index, values in steps]
+        self.indices = [index for index, _ in joined]
+        self.values = [values for _, values in joined]
+
     @property
     def sizes(self) -> list[int]:
         """How many samples each step had."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from common.figures.gallery import Section, gallery
 from common.keys import INDEX, LOSS
 from common.loggers.base import Logger
 
+NO_INDEX = np.empty(0, np.int64)
 WORDS = {"worst": "worst", "best": "best", "broken": "not finite"}
 
 
@@ -60,6 +62,15 @@ class Extremes(SampleLook):
         self.arrived.append(columns[INDEX].copy())
         if self.view.keeps:
             self.keep(columns[INDEX], self.album.add(self.ranking.rank(columns)))
+
+    def lend(self) -> Any:
+        return {**super().lend(), "arrived": self.arrived, "steps": self.steps.lend()}
+
+    def take(self, parts: list[Any]) -> None:
+        super().take(parts)
+        batches = zip_longest(*(part["arrived"] for part in parts), fillvalue=NO_INDEX)
+        self.arrived = [np.concatenate(batch) for batch in batches]
+        self.steps.take([part["steps"] for part in parts])
 
     def look(self, evaluation: Evaluation) -> None:
         """Log for each split a table of samples, a gallery of them and one of batches."""

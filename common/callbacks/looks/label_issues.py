@@ -58,6 +58,16 @@ class LabelIssues(SampleLook):
     def follow(self, columns: Mapping[str, Any]) -> None:
         self.witness.follow(self.learn.batch, self.learn.pred)
 
+    def lend(self) -> Any:
+        steps = self.steps.lend() if self.learns else None
+        return {**super().lend(), "steps": steps, "witness": self.witness.lend()}
+
+    def take(self, parts: list[Any]) -> None:
+        super().take(parts)
+        self.witness.take([part["witness"] for part in parts])
+        if self.learns:
+            self.steps.take([part["steps"] for part in parts])
+
     def look(self, evaluation: Evaluation) -> None:
         """Let the epoch testify."""
         rows = self.witness.testify(evaluation, self.learn.dls.valid.dataset)

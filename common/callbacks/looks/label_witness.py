@@ -29,6 +29,13 @@ class Witness:
     def follow(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
         """See a batch of it, for what the evaluation will not hold."""
 
+    def lend(self) -> Any:
+        """Return what it saw, for the witness of another process."""
+        return None
+
+    def take(self, parts: list[Any]) -> None:
+        """Take what the witnesses of all processes saw."""
+
     def testify(self, evaluation: Evaluation, dataset: Any) -> pd.DataFrame:
         """Return the testimony, with regions in pixels of the picture's file."""
         raise TypeError(f"{type(self).__name__} does not say anything")
@@ -70,6 +77,14 @@ class MaskWitness(Witness):
         columns = [x.cpu().numpy() for x in (truth, predicted, surer)]
         for index, mask, guess, by in zip(batch[INDEX].tolist(), *columns, strict=True):
             self.parts.append((index, wrong_parts(mask, guess, by)))
+
+    def lend(self) -> Any:
+        """Return the wrong parts of each window."""
+        return self.parts
+
+    def take(self, parts: list[Any]) -> None:
+        """Take those of all windows, in their order."""
+        self.parts = sorted((one for own in parts for one in own), key=lambda one: one[0])
 
     def testify(self, evaluation: Evaluation, dataset: Any) -> pd.DataFrame:
         """Return at most a row for each window and kind of mistake."""

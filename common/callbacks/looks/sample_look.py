@@ -59,6 +59,12 @@ class SampleLook(StepLook):
             if key in wanted:
                 self.kept[key] = self.view.keep(self.learn.pred, place)
 
+    def lend(self) -> Any:
+        return {"kept": self.kept}
+
+    def take(self, parts: list[Any]) -> None:
+        self.kept = {key: value for part in parts for key, value in part["kept"].items()}
+
     def valid_row(self, evaluation: Evaluation, row: int) -> Row:
         """Return a sample of the validation: picture, id, truth, prediction, how good, loss."""
         index = int(evaluation[INDEX][row])

@@ -24,7 +24,7 @@ def pack(kit, wheels, *words):
     return text
 
 
-def play(tmp_path, packed, data, slug="birds-2026") -> tuple[int, str, Path]:
+def play(tmp_path, packed, data, slug="birds-2026", **told) -> tuple[int, str, Path]:
     """Run the kernel in Kaggle's layout; return exit code, what it printed, its working folder."""
     inputs, working = tmp_path / "input", tmp_path / "working"
     facts = json.loads((packed / "packed.json").read_text())
@@ -40,7 +40,7 @@ def play(tmp_path, packed, data, slug="birds-2026") -> tuple[int, str, Path]:
     places = {"KIT_KAGGLE_INPUT": str(inputs), "KIT_KAGGLE_WORKING": str(working)}
     done = subprocess.run(
         [sys.executable, "-I", script],
-        env=kept | places | {"WANDB_MODE": "offline"},
+        env=kept | places | {"WANDB_MODE": "offline"} | told,
         cwd=working,
         capture_output=True,
         text=True,
@@ -87,7 +87,14 @@ def test_a_kernel_predicts_by_itself_what_kit_predict_predicts(
     assert (account["images"], account["broken"], account["given_up"]) == (len(oof), [], [])
     code, text = trained("predict", "colours", "--data", data, "--out", tmp_path / "own.csv")
     assert code == 0, text
-    assert (tmp_path / "own.csv").read_bytes() == (working / "submission.csv").read_bytes()
+    own = (tmp_path / "own.csv").read_bytes()
+    assert own == (working / "submission.csv").read_bytes()
+    (working / "submission.csv").unlink()
+    code, text, _ = play(tmp_path, packed, data, KIT_GPUS="2")  # as on a machine with two
+    assert (code, "failed" in text, "predicting in 2 processes" in text) == (0, False, True), text
+    assert own == (working / "submission.csv").read_bytes()
+    again = json.loads((working / "kernel.json").read_text())
+    assert (again["images"], again["broken"], again["given_up"]) == (len(oof), [], [])
 
 
 def test_a_blend_that_is_no_weighted_mean_is_packed_whole(trained, wheels, tmp_path, packed, data):

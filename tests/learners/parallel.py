@@ -1,0 +1,51 @@
+"""A small training that one process or several can do."""
+
+from torch import nn
+
+from common import distributed
+from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
+from common.data.build import fold_loaders
+from common.environment import seed_everything
+from common.learners.classification import make_learner
+from common.learners.recipe import train_run
+from common.metrics.choose import choose_metrics
+from common.models.classifier import make_classifier
+from common.runs import Run
+
+CONFIG = Config(
+    competition="colours",
+    classes=("blue", "green", "red"),
+    metric="accuracy",
+    watch=("macro_f1",),
+    data=DataConfig(img_size=32, augment="flip", num_workers=0, n_folds=3),
+    # without batch norms, which see their part alone
+    model=ModelConfig(name="test_vit", weights="none", arguments={"img_size": 32}),
+    train=TrainConfig(
+        epochs=2, batch_size=7, lr=3e-3, seed=7, ema_decay=0.9, accumulate=2, clip_norm=1.0
+    ),
+    log=LogConfig(loggers=("local",), looks=("extremes", "label_issues"), strict=True, every=1),
+)
+
+
+def without_batch_norms(model: nn.Module) -> nn.Module:
+    """Put group norms in their place: a batch norm sees its process's part alone."""
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                act = getattr(child, "act", nn.Identity())  # timm's do both
+                group = nn.GroupNorm(1, child.num_features)
+                setattr(module, name, nn.Sequential(group, act))
+    return model
+
+
+def train(config: Config, colours, folder, callbacks=(), resume=False) -> dict:
+    with distributed.joined():
+        run = Run(folder)
+        if distributed.is_first():
+            Run.create(folder, config, resume)
+        seed_everything(config.train.seed)
+        loaders = fold_loaders(colours, 0, config)
+        metrics = choose_metrics(config)
+        learner = make_learner(make_classifier(config), *loaders, metrics, config)
+        learner.add_cbs(callbacks)
+        return train_run(learner, config, run, metrics, distributed.from_first(resume))
