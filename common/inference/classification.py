@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from common import distributed
 from common.checkpoints import load_checkpoint
 from common.config import PredictConfig
 from common.errors import KitError
@@ -82,11 +81,9 @@ def _sums(options: PredictConfig, checkpoints: Sequence[Path], outcome: Outcome)
 def _of_all(
     sums: Mean | Blended, usual: np.ndarray | float, frame: pd.DataFrame, outcome: Outcome
 ) -> np.ndarray:
-    """Return `(N, C)`, each row by the process that read it; of no process, the others' mean."""
+    """Return `(N, C)`; an image that nobody predicted gets the others' mean."""
     total, there = sums.finish()
     outcome.share(frame)
-    total = distributed.add_up_array(total)
-    there = distributed.add_up_array(there.astype(np.int64)) > 0
     return fill(total, ~there, usual)
 
 

@@ -1,10 +1,11 @@
-"""What several checkpoints say of N images, summed as they come: O(N x C) numbers, however many."""
+"""What several checkpoints say of N images, summed as they come: O(N x C) numbers of a mean."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from common import distributed
 from common.inference.outcome import Outcome
 from common.inference.plan import RANK, STACK, Plan
 from common.inference.ways import log_odds, ranks_among
@@ -29,7 +30,12 @@ class Mean:
         self.done[rows] += self.shares[number]
 
     def finish(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return `(N, C)` float32, and `(N,)` which images have any prediction; 0 where not."""
+        """Return `(N, C)` float32, and `(N,)` which images have any prediction; 0 where not.
+
+        Of several processes, each of which predicted some images, all return the whole.
+        """
+        distributed.add_up_array(self.total)
+        distributed.add_up_array(self.done)
         short = (self.done > 0) & (self.done < WHOLE)
         self.total[short] /= self.done[short, None]
         return self.total, self.done > 0
@@ -37,6 +43,8 @@ class Mean:
 
 class Blended:
     """A blend: each member the mean of its folds, the members combined as a plan says.
+
+    It keeps O(N x C) numbers of each member, for processes may share an image's models.
 
     Of an image for which there was no time for a member, the others' weights are made to add up to
     1; a stack, which was fitted to all of them, gives way to the mean of those that there are.
@@ -53,89 +61,68 @@ class Blended:
 
     def begin(self, rows: int, num_classes: int) -> None:
         """Expect predictions of so many images."""
-        self.total, self.done = np.zeros((rows, num_classes)), np.zeros(rows)
-        self.said, self.seen = np.zeros((rows, num_classes)), np.zeros(rows)  # of the member
-        self.members, self.member = np.zeros(rows, np.int64), 0
-        if self.heads:
-            self.heads.begin(rows, num_classes)
+        members = len(self.plan.folds)
+        self.said, self.seen = np.zeros((members, rows, num_classes)), np.zeros((members, rows))
 
     def add(self, number: int, rows: np.ndarray, values: np.ndarray) -> None:
         """Take `(len(rows), C)` probabilities of one checkpoint."""
-        if self.member_of[number] != self.member:
-            self._close()
-            self.member = self.member_of[number]
-        ranked = self.plan.how == RANK
-        self.said[rows] += ranks_among(values, self.plan.known[number]) if ranked else values
-        self.seen[rows] += 1
+        member, ranked = self.member_of[number], self.plan.how == RANK
+        values = ranks_among(values, self.plan.known[number]) if ranked else values
+        self.said[member, rows] += values
+        self.seen[member, rows] += 1
 
     def finish(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return `(N, C)` float32, and `(N,)` which images have any prediction; 0 where not."""
-        self._close()
-        there = self.done > 0
-        self.total[there] = self.plan.way.finish(self.total[there] / self.done[there, None])
-        whole = self.members == len(self.plan.folds)
-        if self.heads:
-            self.total[whole] = self.heads.result(whole, self.total.shape[1])
-        if short := int((there & ~whole).sum()):
-            instead = (
-                "their mean in place of the stack" if self.heads else "the blend of the others"
-            )
-            self.outcome.give_up(f"{short} images lack a member of the blend and get {instead}")
-        return self.total.astype(np.float32), there
+        """Return `(N, C)` float32, and `(N,)` which images have any prediction; 0 where not.
 
-    def _close(self) -> None:
-        """Add the member whose checkpoints are through."""
-        rows = np.flatnonzero(self.seen)
-        said, weight = self.said[rows] / self.seen[rows, None], self.plan.weights[self.member]
-        self.total[rows] += weight * self.plan.way.part(said)
-        self.done[rows] += weight
-        self.members[rows] += 1
+        Of several processes, each of which predicted some images, all return the whole.
+        """
+        distributed.add_up_array(self.said)
+        distributed.add_up_array(self.seen)
+        self.said /= np.maximum(self.seen, 1)[..., None]
+        weights = self.plan.weights[:, None] * (self.seen > 0)
+        parts = (
+            w[:, None] * self.plan.way.part(p) for w, p in zip(weights, self.said, strict=True)
+        )
+        total, done = sum(parts), weights.sum(0)
+        there, whole = done > 0, (self.seen > 0).all(0)
+        total[there] = self.plan.way.finish(total[there] / done[there, None])
+        total[~there] = 0
         if self.heads:
-            self.heads.add(self.member, rows, said)
-        self.said[:], self.seen[:] = 0, 0
+            total[whole] = self.heads(self.said[:, whole])
+        self._tell(int((there & ~whole).sum()))
+        return total.astype(np.float32), there
+
+    def _tell(self, short: int) -> None:
+        instead = "their mean in place of the stack" if self.heads else "the blend of the others"
+        if short and distributed.is_first():
+            self.outcome.give_up(f"{short} images lack a member of the blend and get {instead}")
 
 
 class Stack:
-    """Linear models over the log odds of all members, summed member by member."""
+    """Linear models over the log odds of all members."""
 
     def __init__(self, plan: Plan) -> None:
         self.models, self.multilabel = plan.models, plan.multilabel
-        self.fitted = [model for model in plan.models if "constant" not in model]
 
-    def begin(self, rows: int, num_classes: int) -> None:
-        """Expect predictions of so many images."""
-        parts = [np.array(model["coefficients"]) for model in self.fitted]
-        self.sizes = [len(part) for part in parts]
-        self.weights = np.concatenate(parts) if parts else np.zeros((0, 0))
-        self.logits = np.zeros((rows, len(self.weights)))
-
-    def add(self, member: int, rows: np.ndarray, said: np.ndarray) -> None:
-        """Take `(len(rows), C)` probabilities of one member."""
-        width = said.shape[1]
-        own = self.weights[:, member * width : (member + 1) * width]
-        self.logits[rows] += log_odds(said) @ own.T
-
-    def result(self, rows: np.ndarray, num_classes: int) -> np.ndarray:
-        """Return `(len(rows), C)` probabilities of rows with all members."""
-        parts = iter(np.split(self.logits[rows], np.cumsum(self.sizes)[:-1], axis=1))
-        said = [
-            float(model["constant"]) if "constant" in model else _probabilities(model, next(parts))
-            for model in self.models
-        ]
-        found = np.zeros((int(rows.sum()), num_classes))
+    def __call__(self, said: np.ndarray) -> np.ndarray:
+        """Return `(n, C)` probabilities of `(M, n, C)`, of images with all members."""
+        odds = np.concatenate(log_odds(said), 1)
+        rows, num_classes = said.shape[1:]
+        found = np.zeros((rows, num_classes))
         if self.multilabel:
-            for column, one in enumerate(said):
-                found[:, column] = one if isinstance(one, float) else one[:, 1]
-        elif isinstance(said[0], float):
-            found[:, int(said[0])] = 1
+            for column, model in enumerate(self.models):
+                constant = model.get("constant")
+                found[:, column] = _apply(model, odds)[:, 1] if constant is None else constant
+        elif "constant" in self.models[0]:
+            found[:, int(self.models[0]["constant"])] = 1
         else:
-            found[:, self.models[0]["classes"]] = said[0]
+            found[:, self.models[0]["classes"]] = _apply(self.models[0], odds)
         return found
 
 
-def _probabilities(model: Mapping[str, Any], logits: np.ndarray) -> np.ndarray:
-    """Return what scikit-learn's logistic regression makes of sums, without its intercepts."""
-    logits = logits + np.array(model["intercepts"])
+def _apply(model: Mapping[str, Any], odds: np.ndarray) -> np.ndarray:
+    """Return the probabilities of scikit-learn's logistic regression."""
+    logits = odds @ np.array(model["coefficients"]).T + np.array(model["intercepts"])
     if logits.shape[1] == 1:
         logits = np.concatenate([np.zeros_like(logits), logits], 1)
     odds = np.exp(logits - logits.max(1, keepdims=True))
