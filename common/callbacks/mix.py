@@ -42,14 +42,14 @@ class Mix(Callback):
         else:
             image = batch[IMAGE].float()
             image = torch.lerp(image[order], image, share)
-        target = shares(batch[LABEL], self.num_classes)
+        mixed = {IMAGE: image}
+        targets = {LABEL: shares(batch[LABEL], self.num_classes)}
+        targets |= {key: batch[key] for key in self.others}
+        kept: float | Tensor = share
         if WEIGHT in batch:
-            target, weight = weighted_shares(target, batch[WEIGHT], order, share)
-            mixed = {IMAGE: image, LABEL: target, WEIGHT: weight}
-        else:
-            mixed = {IMAGE: image, LABEL: torch.lerp(target[order], target, share)}
-        for key in self.others:
-            mixed[key] = torch.lerp(batch[key][order], batch[key], share)
+            kept, mixed[WEIGHT] = weighted_share(batch[WEIGHT], order, share)
+        for key, target in targets.items():
+            mixed[key] = torch.lerp(target[order], target, kept)
         self.learn.set_batch({**batch, **mixed})
 
 
@@ -58,17 +58,15 @@ def shares(label: Tensor, num_classes: int) -> Tensor:
     return F.one_hot(label, num_classes).float() if label.ndim == 1 else label.float()
 
 
-def weighted_shares(
-    target: Tensor, weight: Tensor, order: Tensor, share: float
-) -> tuple[Tensor, Tensor]:
-    """Return `(N, C)` targets and `(N,)` weights of mixed samples that weigh differently.
+def weighted_share(weight: Tensor, order: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Return `(N, 1)` shares to mix targets by and `(N,)` weights, of samples that weigh unlike.
 
     Cross entropy is linear in its target: so both parts keep their own weight in the loss.
     """
     mine, other = share * weight, (1 - share) * weight[order]
     total = mine + other
     kept = torch.where(total > 0, mine / total.clamp_min(1e-12), share)
-    return torch.lerp(target[order], target, kept[:, None]), total
+    return kept[:, None], total
 
 
 def paste(image: Tensor, order: Tensor, share: float) -> tuple[Tensor, float]:

@@ -56,8 +56,11 @@ def fold_loaders(
     if data.pseudo:
         add_pseudo(datasets[0], frame, fold, config)
     size = min(train.batch_size, len(datasets[0]))
-    assert datasets[0].labels is not None
-    weights = sample_weights(datasets[0].labels.numpy(), data.sampler)
+    labels = datasets[0].labels
+    assert labels is not None
+    if data.pseudo and labels.ndim == 2 and not config.multilabel:  # shares, where some are soft
+        labels = labels.argmax(1)
+    weights = sample_weights(labels.numpy(), data.sampler)
     settings: dict[str, Any] = {"seed": train.seed, "num_workers": data.num_workers}
     return (
         make_loader(datasets[0], size, shuffle=True, drop_last=True, weights=weights, **settings),

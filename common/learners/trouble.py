@@ -9,6 +9,7 @@ import torch
 
 from common import distributed
 from common.callbacks.accumulate import Accumulate, batches_of
+from common.callbacks.average import Average
 from common.callbacks.checkpoint import Checkpoint
 from common.callbacks.interrupt import Interrupt
 from common.config import Config
@@ -109,12 +110,16 @@ def _keep(learner: Learner, saver: Checkpoint) -> str:
 
 def _halve(learner: Learner, saver: Checkpoint) -> None:
     learner._end_cleanup()
+    for callback in learner.cbs:
+        if isinstance(callback, Average):  # or the average would be overwritten in its place
+            callback.after_validate()
     learner.opt.opt.zero_grad()
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     size, group = _size(learner), batches_of(learner)
-    saver.done -= saver.done % group  # the gradients of the group's earlier batches are gone
+    if learner.training and saver.done < learner.n_iter:
+        saver.done -= saver.done % group  # gradients of the group's earlier batches are gone
     state = saver.training_state()
     print(
         f"warning: out of memory with batches of {size}; going on with {size // 2} and "

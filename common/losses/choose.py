@@ -122,4 +122,6 @@ def _class_weights(config: Config, labels: Tensor | None) -> Tensor | None:
             "expected training samples with labels for train.class_weights=balanced, got none; "
             "give the loss the labels, or set it to none"
         )
+    if labels.ndim == 2 and not config.multilabel:  # shares, where pseudo-labels are soft
+        labels = labels.argmax(1)
     return balanced_weights(labels.cpu(), len(config.classes)).to(find_device())

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.callbacks.mix import weighted_shares
+from common.callbacks.mix import weighted_share
 from common.commands.check import pseudo_findings
 from common.data.build import fold_loaders
 from common.data.pseudo_file import check_test
@@ -192,10 +192,19 @@ def test_mixed_samples_keep_their_own_weights(seed, share):
     logits, target = torch.randn(6, 4), torch.randn(6, 4).softmax(1)
     weight = torch.tensor([1.0, 1.0, 0.0, 0.0, 0.3, 0.7])
     order, loss = torch.randperm(6), cross_entropy(0.1)
-    mixed, total = weighted_shares(target, weight, order, share)
+    kept, total = weighted_share(weight, order, share)
+    mixed = torch.lerp(target[order], target, kept)
     apart = share * weight * loss(logits, target)
     apart = apart + (1 - share) * weight[order] * loss(logits, target[order])
     torch.testing.assert_close(total * loss(logits, mixed), apart, atol=1e-5, rtol=1e-5)
+
+
+def test_unsure_soft_labels_are_drawn_as_their_likeliest_class(frame, test_images, loaders):
+    rows = table(frame, test_images, soft=True)
+    rows[[f"prob_{name}" for name in FOLD_LABELS]] = [0.45, 0.3, 0.25]
+    train, _ = loaders(rows, **{"data.sampler": "balanced"})
+    classes = train.dataset.labels.argmax(1)
+    np.testing.assert_allclose(train.sampler.weights, 1 / classes.bincount()[classes].numpy())
 
 
 def test_the_surest_are_kept():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from common.inference.classification import predict_classes
 
@@ -14,6 +15,7 @@ ALL = {
     "data.augment": "medium",
     "model.pool": "gem",
     "model.head": "arcface",
+    "model.subcentres": 2,
     "model.dropouts": 3,
     "model.drop_rate": 0.2,
     "model.checkpoint_gradients": True,
@@ -24,12 +26,33 @@ ALL = {
     "train.freeze_epochs": 1,
     "train.ema_decay": 0.9,
     "train.patience": 2,
+    "train.schedule": "cosine",
+    "train.deterministic": True,
+}
+OTHERS = {  # of which those above leave no room for some
+    "data.sampler": "sqrt",
+    "model.auxiliary": {"fold": 3},
+    "model.pool": "avgmax",
+    "model.channels_last": True,
+    "model.checkpoint_gradients": True,
+    "train.schedule": "flat_cosine",
+    "train.optimiser": "lookahead_adamw",
+    "train.body_lr_factor": 0.3,
+    "train.mixup": 0.4,
+    "train.cutmix": 1.0,
+    "train.accumulate": 2,
+    "train.clip_norm": 1.0,
+    "train.amp": "bf16",
+    "train.swa_start": 0.4,
+    "train.swa_lr": 0.5,
+    "train.keep_best": 2,
     "train.deterministic": True,
 }
 
 
-def test_all_options_train_together_resume_to_the_bit_and_predict(config, train, colours):
-    config = config.model_copy(update=ALL)
+@pytest.mark.parametrize("options", [ALL, OTHERS], ids=["all", "others"])
+def test_all_options_train_together_resume_to_the_bit_and_predict(config, train, colours, options):
+    config = config.model_copy(update=options)
     straight = train(config, "straight")
     train(config, "cut", SignalAt(4))
     resumed = train(config, "cut", resume=True)
