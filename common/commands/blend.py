@@ -16,6 +16,7 @@ from common.figures.correlation import correlation_figure
 from common.metrics.base import Metric
 from common.metrics.detection import METRICS
 from common.oof_files import BLEND, read_experiment
+from common.runs import check_name
 
 
 def blend_experiments(
@@ -33,6 +34,7 @@ def blend_experiments(
         given_weights: such as 0.6,0.4; empty: all alike, where nothing is tuned.
         label: the blend is kept as blend-<label>; empty: its way.
     """
+    check_name(f"blend-{label}")
     root = runs_dir(given_runs)
     joined = [read_experiment(root, name, one) for one in experiments]
     members = join_members(joined)
