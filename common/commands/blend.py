@@ -35,12 +35,12 @@ def blend_experiments(
         label: the blend is kept as blend-<label>; empty: its way.
     """
     check_name(f"blend-{label}")
-    root = runs_dir(given_runs)
+    competition, root = Competition.find(name), runs_dir(given_runs)
     joined = [read_experiment(root, name, one) for one in experiments]
     members = join_members(joined)
     weights = check_weights(given_weights, members.names)
     ways = _ways(members, how, bool(given_weights))
-    metric = Competition.find(name).metrics(members.config)[0]
+    metric = competition.metrics(members.config)[0]
     blends = [make_blend(way, members, metric, weights) for way in ways]
     scores = _print_table(members, metric, blends)
     sign = 1 if metric.maximise else -1

@@ -113,6 +113,8 @@ MISTAKES = [
     (["train", "colours", *FAST, "log.looks=confusoin"], "did you mean 'confusion'?"),
     (["predict", "colours"], "expected a trained run of colours"),
     (["predict", "colours", "--run", "x/y/fold0"], "unknown run 'x/y/fold0'"),
+    (["oof", "colour"], "unknown competition 'colour'; did you mean 'colours'?"),
+    (["blend", "colour", "--run", "a"], "unknown competition 'colour'"),
     (["oof", "colours"], "kit train colours --experiment baseline"),
     (["demo", "colours"], "holds files; they are left alone"),
     (["new", "colours"], "exists; it is left as it is"),
@@ -128,6 +130,15 @@ def test_a_mistake_is_one_line_and_exit_code_2(project, words, telling):
     assert code == 2
     assert telling in text
     assert "Traceback" not in text
+
+
+def test_a_mistaken_name_is_compared_with_the_competitions_own(begun, tmp_path):
+    other = tmp_path / "runs" / "other" / "baslines" / "fold0"
+    shutil.copytree(tmp_path / "runs" / "colours" / "baseline" / "fold0", other)
+    code, text = begun("predict", "colours", "--run", "basline")
+    assert (code, "did you mean 'baseline'?" in text) == (2, True)
+    code, text = begun("oof", "colours", "--parts")
+    assert (code, text.startswith("error: expected masks with --parts")) == (2, True)
 
 
 def spoil_csv(data, change):
