@@ -81,7 +81,7 @@ def soup(
     ] = None,
     how: Annotated[str, typer.Option(help="greedy, or uniform: all of them")] = "greedy",
     best: Annotated[
-        int, typer.Option(help="epochs of each run [of several runs 1, of one all it kept]")
+        int, typer.Option(min=0, help="epochs of each run [of several runs 1, of one all it kept]")
     ] = 0,
     name: Annotated[str, typer.Option(help="of the experiment that it becomes")] = "soup",
     data: DataDir = None,

@@ -194,6 +194,15 @@ def find_runs(root: Path, competition: str | None = None) -> list[Run]:
     return [Run(file.parent) for file in sorted(files, key=lambda file: file.stat().st_mtime)]
 
 
+def check_name(name: str) -> None:
+    """Raise KitError unless runs can be stored under a name: it is that of one folder."""
+    if not name or name.startswith(".") or any(sign in name for sign in "/\\"):
+        raise KitError(
+            f"expected a name of one folder in --name, got '{name}'; leave out slashes and a dot "
+            "in front, such as lr3"
+        )
+
+
 def hash_weights(weights: dict[str, Any]) -> str:
     """Return the SHA-256 over names and bytes of a state dict, so that runs compare bit for bit."""
     digest = hashlib.sha256()

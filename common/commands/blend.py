@@ -16,6 +16,7 @@ from common.figures.correlation import correlation_figure
 from common.metrics.base import Metric
 from common.metrics.detection import METRICS
 from common.oof_files import BLEND, read_experiment
+from common.runs import check_name
 
 
 def blend_experiments(
@@ -33,12 +34,13 @@ def blend_experiments(
         given_weights: such as 0.6,0.4; empty: all alike, where nothing is tuned.
         label: the blend is kept as blend-<label>; empty: its way.
     """
-    root = runs_dir(given_runs)
+    check_name(f"blend-{label}")
+    competition, root = Competition.find(name), runs_dir(given_runs)
     joined = [read_experiment(root, name, one) for one in experiments]
     members = join_members(joined)
     weights = check_weights(given_weights, members.names)
     ways = _ways(members, how, bool(given_weights))
-    metric = Competition.find(name).metrics(members.config)[0]
+    metric = competition.metrics(members.config)[0]
     blends = [make_blend(way, members, metric, weights) for way in ways]
     scores = _print_table(members, metric, blends)
     sign = 1 if metric.maximise else -1

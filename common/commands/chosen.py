@@ -47,7 +47,7 @@ def named_runs(word: str, name: str, root: Path) -> list[Run]:
     """Return all folds of an experiment, or the one run of that name or folder."""
     known = find_runs(root, name)
     folds = [run for run in known if word in (run.experiment, f"{name}/{run.experiment}")]
-    return sorted(folds, key=lambda run: run.fold) or [find_run(word, root)]
+    return sorted(folds, key=lambda run: run.fold) or [find_run(word, root, name)]
 
 
 def _members(word: str, name: str, root: Path) -> tuple[list[Run], Options]:

@@ -62,6 +62,7 @@ def score_out_of_fold(
         overrides: `predict.key=value`, of what the runs' config says, for `parts`.
     """
     check_public(public)
+    competition = Competition.find(name)
     if overrides and not parts:
         raise KitError(f"expected --parts with '{overrides[0]}', which it predicts with; add it")
     root = runs_dir(given_runs)
@@ -72,10 +73,12 @@ def score_out_of_fold(
         raise KitError(
             f"expected an experiment with --parts, got {found.name}; name one of its own"
         )
+    if parts and config.task != "segmentation":
+        raise KitError(f"expected masks with --parts, got {config.task}; leave it out")
     options = predict_options(found.runs[0].best(), overrides) if overrides else None
     samples = read_samples(frame, config)
     decided: dict[str, list[Tuned]] = {}
-    for metric in Competition.find(name).metrics(config):
+    for metric in competition.metrics(config):
         print(_line(metric, frame, config))
         decided[metric.name] = tune_decisions(metric, samples, config)
         for line in (

@@ -54,11 +54,9 @@ def score_parts(
     """Predict the pictures of every fold and tune what is decided on them, nested by fold.
 
     Raises:
-        KitError: no masks, a run without its checkpoint, or masks of which nothing is known.
+        KitError: a run without its checkpoint, or masks of which nothing is known.
     """
     config, competition = found.config, Competition.find(name)
-    if config.task != "segmentation":
-        raise KitError(f"expected masks with --parts, got {config.task}; leave it out")
     if options.masks.instances != "none" and len(config.classes) > 1:
         raise KitError(
             f"expected one class for predict.masks.instances, got {len(config.classes)}; set it to "

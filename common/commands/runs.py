@@ -10,6 +10,7 @@ from common.config import flatten
 from common.environment import runs_dir
 from common.errors import KitError, did_you_mean
 from common.figures.grid import format_value
+from common.oof_files import BLEND
 from common.runs import Run, find_runs
 
 LISTED = (
@@ -20,12 +21,19 @@ LISTED = (
 LEADERBOARD = {"public": "LB", "private": "LB private"}  # key -> column
 
 
-def find_run(name: str, root: Path) -> Run:
-    """Return a run by `competition/experiment/fold<k>` or by its folder."""
+def find_run(name: str, root: Path, competition: str | None = None) -> Run:
+    """Return a run by `competition/experiment/fold<k>` or by its folder.
+
+    Args:
+        competition: whose experiments, blends and runs a mistaken name is compared with.
+    """
     for folder in (root / name, Path(name)):
         if (folder / "config.json").exists():
             return Run(folder.resolve())
-    known = [run.name for run in find_runs(root)]
+    known = [run.name for run in find_runs(root, competition)]
+    if competition:
+        blends = sorted(file.parent.name for file in root.glob(f"{competition}/*/{BLEND}"))
+        known = [*dict.fromkeys(one.split("/")[1] for one in known), *blends, *known]
     raise KitError(f"unknown run '{name}' in '{root}'; {did_you_mean(name, known)}")
 
 

@@ -22,7 +22,7 @@ from common.learners.recipe import facts
 from common.learners.tasting import Ingredient, Soup, greedy, uniform
 from common.metrics.base import Metric
 from common.run_lock import unlock_run
-from common.runs import Run, hash_weights
+from common.runs import Run, check_name, hash_weights
 from common.soup import read_ingredients
 
 HOWS = {"greedy": greedy, "uniform": uniform}
@@ -47,6 +47,7 @@ def cook(
     if how not in HOWS:
         hint = did_you_mean(how, HOWS)
         raise KitError(f"expected --how of {' or '.join(HOWS)}, got '{how}'; {hint}")
+    check_name(stored_as)
     competition, root = Competition.find(name), runs_dir(given_runs)
     place, by_fold = data_dir(name, given_data), _by_fold(words, name, root)
     for fold in by_fold:

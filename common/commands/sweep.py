@@ -147,12 +147,12 @@ def sweep_experiment(
     competition = Competition.find(name)
     config = competition.experiment(experiment)
     space, fixed = parse_space(words, config)
+    folds = folds_of(fold, config, fixed)  # or say so before a study remembers what was asked
     named = study_name or f"sweep-{experiment}"
     url = storage or f"sqlite:///{runs_dir(given_runs) / name / 'sweeps.db'}"
     metric = competition.metrics(config)[0]
     asked = [*words, f"--experiment={experiment}", f"--fold={fold}"]
     study = open_study(url, named, metric.maximise, config.train.seed, asked)
-    folds = folds_of(fold, config, fixed)
     places = (given_data, given_runs)
     sweep = Sweep(competition, experiment, folds, space, fixed, places)
     try:

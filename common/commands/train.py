@@ -14,7 +14,7 @@ from common.environment import data_dir, redact, runs_dir
 from common.errors import KitError
 from common.run_inputs import fetch_run
 from common.run_lock import unlock_run
-from common.runs import Run
+from common.runs import Run, check_name
 
 
 def train_folds(
@@ -34,6 +34,7 @@ def train_folds(
     """
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
+    check_name(stored_as or experiment)
     place = data_dir(name, given_data)
     _check_looks(competition, config)
     tell_test_set(competition, config, place)
@@ -82,7 +83,12 @@ def tell_test_set(competition: Competition, config: Config, place: Path) -> None
 def _train_one(
     competition: Competition, config: Config, place: Path, run: Run, resume: bool
 ) -> str:
-    summary = competition.module("train").train(config, place, run, resume)
+    try:
+        summary = competition.module("train").train(config, place, run, resume)
+    except KitError:  # of the first step, say: what is mended starts in the same folder
+        if run.status == "started" and not run.can_resume:
+            run.config_file.unlink(missing_ok=True)
+        raise
     scores = ", ".join(f"{key} {value:.4f}" for key, value in summary["metrics"].items())
     print(f"{summary['status']}: {scores} (best epoch {summary['best_epoch']})")
     print(f"run folder: {run.folder}\nreport:     {run.folder / 'report.html'}")

@@ -28,6 +28,8 @@ from common.submission.values import (
     to_floats,
 )
 
+SHOWN = 40  # characters of a cell: one with a mask may have millions
+
 __all__ = ["Finding", "SubmissionRules", "check_submission", "read_sample", "require_valid"]
 
 
@@ -122,7 +124,8 @@ def _check_target(
         not_integral = fraction if kind == "integer" else None
         findings = check_numbers(cells, lines, name, rules, not_integral)
     if len(cells) > 1 and len(set(cells)) == 1:
-        got = f"{cells[0]!r} in every row"
+        cell = cells[0] if len(cells[0]) <= SHOWN else f"{cells[0][:SHOWN]}..."
+        got = f"{cell!r} in every row"
         message = f"expected predictions that differ, got {got}: constant; check the model"
         findings.append(Finding("warning", int(lines[0]), name, message))
     return findings

@@ -105,10 +105,16 @@ MISTAKES = [
     (["train", "colours", "train.epochs=x"], "'train.epochs': expected integer"),
     (["train", "colours", "--fold", "9"], "expected --fold of 0 to 4 or all, got '9'"),
     (["train", "colours", "--data", "nowhere"], "expected the data of colours in 'nowhere'"),
+    (["train", "colours", "--name", "lr/3"], "expected a name of one folder in --name, got 'lr/3'"),
+    (["soup", "colours", "--run", "a", "--name", ".."], "a name of one folder in --name, got '..'"),
+    (["soup", "colours", "--run", "a", "--best", "-1"], "'--best'"),
+    (["blend", "colours", "--run", "a", "--name", "../b"], "in --name, got 'blend-../b'"),
     (["train", "colours", "metric=acuracy", *FAST], "accuracy"),
     (["train", "colours", *FAST, "log.looks=confusoin"], "did you mean 'confusion'?"),
     (["predict", "colours"], "expected a trained run of colours"),
     (["predict", "colours", "--run", "x/y/fold0"], "unknown run 'x/y/fold0'"),
+    (["oof", "colour"], "unknown competition 'colour'; did you mean 'colours'?"),
+    (["blend", "colour", "--run", "a"], "unknown competition 'colour'"),
     (["oof", "colours"], "kit train colours --experiment baseline"),
     (["demo", "colours"], "holds files; they are left alone"),
     (["new", "colours"], "exists; it is left as it is"),
@@ -124,6 +130,15 @@ def test_a_mistake_is_one_line_and_exit_code_2(project, words, telling):
     assert code == 2
     assert telling in text
     assert "Traceback" not in text
+
+
+def test_a_mistaken_name_is_compared_with_the_competitions_own(begun, tmp_path):
+    other = tmp_path / "runs" / "other" / "baslines" / "fold0"
+    shutil.copytree(tmp_path / "runs" / "colours" / "baseline" / "fold0", other)
+    code, text = begun("predict", "colours", "--run", "basline")
+    assert (code, "did you mean 'baseline'?" in text) == (2, True)
+    code, text = begun("oof", "colours", "--parts")
+    assert (code, text.startswith("error: expected masks with --parts")) == (2, True)
 
 
 def spoil_csv(data, change):
@@ -201,6 +216,14 @@ def test_an_existing_run_is_kept(project, tmp_path):
     assert "--resume" in text
     assert run.last.read_bytes() == before
     assert project("train", "colours", *FAST, "--name", "again")[0] == 0
+
+
+def test_a_mistake_before_the_first_step_leaves_no_run_behind(project, tmp_path):
+    wrong = ("train", "colours", *FAST, "--fold", "all", "train.loss.nonsense=1")
+    code, text = project(*wrong)
+    assert (code, "nonsense" in text) == (2, True)
+    assert not list((tmp_path / "runs").rglob("config.json"))
+    assert project(*wrong) == (code, text)  # the folder is no run that stands in the way
 
 
 def test_a_broken_and_a_missing_test_image_are_named_and_predicted_all_the_same(project, data):

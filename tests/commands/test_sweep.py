@@ -142,6 +142,12 @@ def _lr(name: str) -> float:
     return json.loads(config.read_text())["train"]["lr"]
 
 
+def test_a_wrong_fold_leaves_no_study_that_would_remember_it(project, tmp_path):
+    code, text = project("sweep", "colours", "train.lr=0.001..0.002", "--fold", "9")
+    assert (code, "expected --fold of 0 to 4" in text) == (2, True)
+    assert not list((tmp_path / "runs").rglob("sweeps.db"))
+
+
 def test_a_broken_trial_is_one_of_many_and_the_first_is_a_mistake(project, scores):
     def score(values, fold):
         if len(scores.asked) == 2:

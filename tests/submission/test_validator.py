@@ -251,3 +251,12 @@ def test_one_mistake_is_one_finding(name: str, tmp_path: Path) -> None:
     _, make, corrupt, *_ = next(case for case in ERRORS if case[0] == name)
     sample, text = make()
     assert len(check(tmp_path, sample, corrupt(text), RULES[make])) == 1
+
+
+def test_a_constant_mask_is_told_in_short(tmp_path: Path) -> None:
+    sample = render("id,mask", IDS, ["1 1"] * 20)
+    (finding,) = check(
+        tmp_path, sample, render("id,mask", IDS, ["1 2 5 3 " * 5000] * 20), SubmissionRules()
+    )
+    assert "constant" in finding.message
+    assert len(finding.message) < 200
