@@ -33,7 +33,7 @@ from timm.utils import AverageMeter, ModelEmaV3
 from torch import nn
 
 from common.keys import IMAGE, LABEL
-from common.learners.optimiser import adamw
+from common.learners.optimiser import make_optimiser
 
 Loop = Callable[[Repeat], np.ndarray]
 
@@ -62,6 +62,7 @@ def fastai_default(wandb: bool = False) -> Loop:
         loaders = DataLoaders(Pairs(loader), Pairs(Repeat(loader.batch, 1)))
         loaders._device = torch.device("cpu")
         learner = FastaiLearner(loaders, model, nn.CrossEntropyLoss(), opt_func=Adam)
+        learner.gather_args = dict  # WandbCallback fails on arguments that are not fastai's own
         with redirect_stdout(StringIO()):
             learner.fit_one_cycle(1, 1e-3, cbs=callbacks)
         return loader.step_times()
@@ -175,7 +176,10 @@ def steps(rounds: int = 9, count: int = 200) -> None:
 def optimisers() -> None:
     """Compare the step of the kit's optimiser with fastai's Adam on resnet18."""
     ours, theirs = (timm.create_model("resnet18", num_classes=10) for _ in range(2))
-    mine, other = adamw([list(ours.parameters())], 1e-3), Adam(theirs.parameters(), lr=1e-3)
+    mine, other = (
+        make_optimiser([list(ours.parameters())], 1e-3),
+        Adam(theirs.parameters(), lr=1e-3),
+    )
     for model in (ours, theirs):
         for parameter in model.parameters():
             parameter.grad = torch.rand_like(parameter)
