@@ -1,6 +1,6 @@
 """The confusion matrix as a figure, and the pairs of classes behind most of the mistakes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import matplotlib
@@ -8,14 +8,27 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import EngFormatter
 
 from common.errors import KitError
 
 MAX_NUMBERS = 25  # classes; beyond this the numbers would be smaller than anyone can read
 MAX_NAMES = 60  # names along an axis
+MANY_CLASSES = 100  # beyond this one matrix is drawn, with few names: they take most of the time
+FEW_NAMES = 10
+MAX_CELLS = 250  # along an axis; a picture has too few pixels to show more
 SHARE = "share of the actual class"
 MANY = 100_000  # counts from here on are shortened
+
+
+def confusion_figures(
+    matrix: np.ndarray, classes: Sequence[str], **options: Any
+) -> Iterator[tuple[str, Figure]]:
+    """Yield the matrix by row and, up to 100 classes, as counts, each with its name."""
+    yield "confusion", confusion_figure(matrix, classes, True, **options)
+    if len(classes) <= MANY_CLASSES:
+        yield "confusion_counts", confusion_figure(matrix, classes, False, **options)
 
 
 def confusion_figure(
@@ -29,7 +42,8 @@ def confusion_figure(
     """Draw `(C, C)` counts, rows = actual, columns = predicted; each cell shows its count.
 
     With `normalise` the colour is the share of the row (a class without samples stays at 0),
-    otherwise the count. Beyond 25 classes the numbers are left out. `unit` is what is counted.
+    otherwise the count. Beyond 25 classes the numbers are left out; beyond 250 a drawn cell is the
+    largest of several, so that a single bad pair stays in sight. `unit` is what is counted.
     With `background` the last class is none: what is found there is shown as a share of all that
     was taken for that class, its column.
     """
@@ -37,12 +51,13 @@ def confusion_figure(
     shades = row_shares(matrix) if normalise else matrix.astype(float)
     if normalise and background:
         shades[-1] = matrix[-1] / np.maximum(matrix.sum(axis=0), 1)
-    side = min(10.0, 2.4 + 0.36 * len(classes))
+    side = min(10.0 if len(classes) <= MANY_CLASSES else 7.0, 2.4 + 0.36 * len(classes))
     figure = Figure(figsize=(side + 0.9, side), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     top = 1.0 if normalise else max(1.0, float(shades.max()))
-    drawn = axes.imshow(shades, cmap="Blues", vmin=0.0, vmax=top)
+    block = -(-len(classes) // MAX_CELLS)
+    drawn = _draw_cells(axes, shades, block, top)
     style = None if normalise else EngFormatter(sep="")  # a power of ten would lie on the title
     bar = figure.colorbar(drawn, ax=axes, shrink=0.8, format=style)
     share = "share of its row; last row: of its column" if background else SHARE
@@ -52,7 +67,9 @@ def confusion_figure(
     axes.set_ylabel(axes_names[1], fontsize=11)
     total, right = int(matrix.sum()), int(np.trace(matrix))
     counted = f"{total:,}" if total < MANY else short_count(total)
-    axes.set_title(f"{right / max(total, 1):.1%} of {counted} {unit} on the diagonal", fontsize=10)
+    title = f"{right / max(total, 1):.1%} of {counted} {unit} on the diagonal"
+    merged = f"; a cell is the largest of {block} x {block}" if block > 1 else ""
+    axes.set_title(title + merged, fontsize=10)
     if len(classes) <= MAX_NUMBERS:
         _write_counts(axes, matrix, shades / top)
     return figure
@@ -106,8 +123,21 @@ def _checked(matrix: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     return matrix.astype(np.int64)
 
 
+def _draw_cells(axes: Axes, shades: np.ndarray, block: int, top: float) -> AxesImage:
+    """Draw `(C, C)` shades, the largest of each `block` x `block` as one cell."""
+    count = len(shades)
+    padded = np.pad(shades, (0, -count % block))
+    cells = padded.reshape(len(padded) // block, block, -1, block).max(axis=(1, 3))
+    end = len(padded) - 0.5
+    box = (-0.5, end, end, -0.5)  # in classes, whatever the size of a cell
+    smooth = "nearest" if block > 1 else None  # filtering a large matrix takes time
+    drawn = axes.imshow(cells, "Blues", vmin=0.0, vmax=top, extent=box, interpolation=smooth)
+    axes.set(xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5))
+    return drawn
+
+
 def _label_axes(axes: Axes, classes: Sequence[str]) -> None:
-    step = -(-len(classes) // MAX_NAMES)
+    step = -(-len(classes) // (MAX_NAMES if len(classes) <= MANY_CLASSES else FEW_NAMES))
     ticks = range(0, len(classes), step)
     # Dollar signs would start matplotlib's formula mode.
     names = [str(classes[i]).replace("$", r"\$") for i in ticks]

@@ -91,6 +91,9 @@ def same_size(images: Sequence[np.ndarray]) -> list[np.ndarray]:
     height, width = (max((image.shape[axis] for image in images), default=0) for axis in (0, 1))
     pages = []
     for image in images:
+        if image.shape[:2] == (height, width):
+            pages.append(image)  # itself: nothing to put around it
+            continue
         page = np.full((height, width, 3), PAPER, np.uint8)
         top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
         page[top : top + image.shape[0], left : left + image.shape[1]] = image

@@ -1,6 +1,6 @@
 """Cost of looking whether each step is finite: the same step with the guard and without, in turns.
 
-Goal: under 1 % of a step of resnet18. Steps with and without alternate in one training, so that
+Goal: at most 0.5 % of a step of resnet18. Steps with and without alternate in one training, so that
 both see the same machine; CPU time of the process counts, so that a busy machine does not. The time
 of the handlers themselves is measured beside it.
 `python tests/benchmarks/anomalies.py`
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import timm
 import torch
+from table import tell
 from torch import nn
 
 from common.callbacks.anomaly import Anomalies, Reporter
@@ -135,6 +136,11 @@ def measure(name: str, size: int, side: int, steps: int) -> None:
         f"{np.median(with_it) * 1e3:8.2f} ms, ratio of fours {np.median(ratios):.4f}; handlers "
         f"{np.median(own) * 1e3:6.3f} ms = {np.median(own) / np.median(without):.3%}"
     )
+    # The handlers' own time: what they add is far below what whole steps differ by.
+    share = 100 * float(np.median(own) / np.median(without))
+    why = f"its handlers take {np.median(own) * 1e3:.1f} ms, however small the step"
+    what = f"guard against NaN, {name}, {size} x {side} px"
+    tell(what, "a step without", share, 0.5, unit="% more", why=why)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import numpy as np
 import timm
 import torch
 from step import Dicts, Repeat, batch
+from table import tell
 
 from common.callbacks.checkpoint import Checkpoint
 from common.checkpoints import load_checkpoint
@@ -61,11 +62,13 @@ def main(name: str) -> None:
         loading, size = time.perf_counter() - began, run.last.stat().st_size
     ratio = float(np.median(np.array(seconds[True]) / np.array(seconds[False])))
     save, every = float(np.median(saves)), 60 * config.train.save_minutes
+    minutes = config.train.save_minutes
+    tell(f"a checkpoint of {name} every {minutes:g} minutes", "none", 1 + save / every, 1.01)
     print(
         f"{name}: {size / 1e6:.0f} MB, a save {save:.2f} s ({min(saves):.2f} to {max(saves):.2f}), "
         f"loading {loading:.2f} s\n"
         f"  a step between saves: {ratio:.4f} of one without ({ROUNDS} pairs)\n"
-        f"  a save every {config.train.save_minutes:g} minutes: {save / every:.2%} of the time; "
+        f"  a save every {minutes:g} minutes: {save / every:.2%} of the time; "
         f"with one at each epoch's end under 1 % from epochs of {save / 0.01 / 60:.1f} minutes on"
     )
 

@@ -106,7 +106,14 @@ def wheat(num_images: int, num_boxes: int, rounds: int) -> None:
     seconds = paired(lambda: loop(*few), lambda: wheat_score(targets, predictions), rounds)
     show(f"loop (of {LOOPED} images, x {scale:g}) / wheat_score", seconds, scale)
     ratio, unit = float(np.median(seconds[:, 0] * scale / seconds[:, 1])), "times as fast"
-    tell("wheat metric, 1,000 x 40 boxes", "pure Python", ratio, 60, at_least=True, unit=unit)
+    tell(
+        f"wheat metric, {num_images:,} x {num_boxes} boxes",
+        "pure Python",
+        ratio,
+        60,
+        at_least=True,
+        unit=unit,
+    )
     every = paired(
         lambda: tune_confidence(targets, predictions),
         lambda: wheat_score(targets, predictions),
@@ -126,11 +133,17 @@ def coco(num_images: int, num_boxes: int, rounds: int) -> None:
     )
     show(f"coco_map: {' / '.join(backends)}", seconds)
     ratio, unit = float(np.median(seconds[:, 0] / seconds[:, 1])), "times as fast"
-    tell("COCO mAP, 1,000 x 40 boxes", "pycocotools", ratio, 12, at_least=True, unit=unit)
+    tell(
+        f"COCO mAP, {num_images:,} x {num_boxes} boxes",
+        "pycocotools",
+        ratio,
+        12,
+        at_least=True,
+        unit=unit,
+    )
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print("1000 images of 40 boxes")
-    wheat(1000, 40, rounds=7)
-    coco(1000, 40, rounds=2)
+    wheat(1000, 40, rounds=5)
+    coco(1000, 40, rounds=1)

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true", NO_ALBUMENTATIONS_UPDATE="1")
 import torch
+from table import tell
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -108,6 +109,8 @@ if __name__ == "__main__":
             float(subprocess.run([*command, state], capture_output=True, check=True).stdout)
             for state in ("all", "none")
         )
+        what = f"peak memory of all looks, {given.valid:,} validation samples"
+        tell(what, "no looks", on - off, 100, unit="MB more")
         print(
             f"peak memory grows from 512 to {given.valid:,} validation samples by {on:.0f} MB "
             f"with all looks, {off:.0f} MB with none: + {on - off:.0f} MB"

@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ import fastai.callback.schedule  # noqa: F401 - adds fit_one_cycle
 import numpy as np
 import timm
 import torch
+from fastai.callback.wandb import WandbCallback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner as FastaiLearner
 from fastai.optimizer import Adam
@@ -31,8 +33,9 @@ from timm.utils import AverageMeter, ModelEmaV3
 from torch import nn
 
 from common.keys import IMAGE, LABEL
-from common.learners.optimiser import adamw
+from common.learners.optimiser import make_optimiser
 
+WHY = "schedule, clipping, guard and record of the step all count, not the dispatch alone"
 Loop = Callable[[Repeat], np.ndarray]
 
 
@@ -51,16 +54,18 @@ class Pairs:
             yield (values[IMAGE].float() / 255 - 0.5) / 0.2, values[LABEL]
 
 
-def fastai_default() -> Loop:
-    """Return fastai as its users run it: its bar, its Adam, one cycle."""
+def fastai_default(wandb: bool = False) -> Loop:
+    """Return fastai as its users run it: its bar, its Adam, one cycle; with W&B if it is asked."""
     model = Tiny()
+    callbacks = [WandbCallback(log_preds=False)] if wandb else []  # its predictions fail on this
 
     def run(loader: Repeat) -> np.ndarray:
         loaders = DataLoaders(Pairs(loader), Pairs(Repeat(loader.batch, 1)))
         loaders._device = torch.device("cpu")
         learner = FastaiLearner(loaders, model, nn.CrossEntropyLoss(), opt_func=Adam)
+        learner.gather_args = dict  # WandbCallback fails on arguments that are not fastai's own
         with redirect_stdout(StringIO()):
-            learner.fit_one_cycle(1, 1e-3)
+            learner.fit_one_cycle(1, 1e-3, cbs=callbacks)
         return loader.step_times()
 
     return run
@@ -91,6 +96,41 @@ def timm_script() -> Loop:
     return run
 
 
+def lightning_loop() -> Loop:
+    """Return Lightning's loop with the kit's optimiser, its bar and its logger of scalars."""
+    import lightning
+
+    class Module(lightning.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = Tiny()
+
+        def training_step(self, pair: tuple, number: int) -> torch.Tensor:
+            loss = nn.functional.cross_entropy(self.net(pair[0]), pair[1])
+            self.log("loss", loss, prog_bar=True)
+            return loss
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.AdamW(self.parameters(), 1e-3, fused=True)
+
+    module = Module()
+
+    def run(loader: Repeat) -> np.ndarray:
+        with TemporaryDirectory() as folder, redirect_stdout(StringIO()):
+            logger = lightning.pytorch.loggers.CSVLogger(folder)
+            trainer = lightning.Trainer(
+                accelerator="cpu",
+                max_epochs=1,
+                logger=logger,
+                enable_checkpointing=False,
+                enable_model_summary=False,
+            )
+            trainer.fit(module, Pairs(loader))
+        return loader.step_times()
+
+    return run
+
+
 def steps(rounds: int = 9, count: int = 200) -> None:
     """Let all loops take turns."""
     data = batch(32, 8)
@@ -99,13 +139,17 @@ def steps(rounds: int = 9, count: int = 200) -> None:
             "bare": bare(Tiny()),
             "kit": kit(Tiny(), Path(folder) / "a", ()),
             "kit, all loggers": kit(Tiny(), Path(folder) / "b", ("wandb", "tensorboard", "local")),
+            "kit, nobody watches": kit(Tiny(), Path(folder) / "c", (), watched=False),
             "fastai": fastai_default(),
+            "fastai, W&B": fastai_default(wandb=True),  # into the run of the kit's logger
             "timm": timm_script(),
         }
+        if find_spec("lightning"):
+            loops["lightning"] = lightning_loop()
         times: dict[str, list[float]] = {name: [] for name in loops}
         for number in range(rounds + 1):
             for name, run in loops.items():
-                seconds = float(np.median(run(Repeat(data, count))))
+                seconds = float(np.mean(run(Repeat(data, count))))
                 if number:
                     times[name].append(seconds)
 
@@ -117,12 +161,26 @@ def steps(rounds: int = 9, count: int = 200) -> None:
     tell("a step, tiny network, all loggers", against, ratio("kit, all loggers", "fastai"), 1.15)
     script = "timm's script: meters, schedule, clipping, EMA (more than the kit's defaults do)"
     tell("a step, tiny network, no loggers", script, ratio("kit", "timm"), 1.15)
+    there = "lightning" in times
+    found = ratio("kit, all loggers", "lightning") if there else None
+    what, missing = "a step, tiny network, all loggers", "" if there else "not installed"
+    tell(what, "Lightning: bar, AdamW, CSV", found, 1.0, why=missing)
+    added = np.subtract(times["kit"], times["kit, nobody watches"])
+    what = "what all observers add to a step, guard against NaN included"
+    tell(what, "the Learner alone", float(np.median(added)) * 1e6, 100, unit="us", why=WHY)
+    ours = np.subtract(times["kit, all loggers"], times["kit"])
+    theirs = np.subtract(times["fastai, W&B"], times["fastai"])
+    what = "scalars of each step to three loggers, mean of all steps"
+    tell(what, "fastai's WandbCallback", float(np.median(ours / theirs)), 0.25)
 
 
 def optimisers() -> None:
     """Compare the step of the kit's optimiser with fastai's Adam on resnet18."""
     ours, theirs = (timm.create_model("resnet18", num_classes=10) for _ in range(2))
-    mine, other = adamw([list(ours.parameters())], 1e-3), Adam(theirs.parameters(), lr=1e-3)
+    mine, other = (
+        make_optimiser([list(ours.parameters())], 1e-3),
+        Adam(theirs.parameters(), lr=1e-3),
+    )
     for model in (ours, theirs):
         for parameter in model.parameters():
             parameter.grad = torch.rand_like(parameter)

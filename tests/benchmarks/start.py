@@ -19,9 +19,15 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 import pandas as pd
+import timm
 import torch
 from fastai.callback.core import CancelFitException
+from fastai.learner import Learner as FastaiLearner
+from fastai.metrics import accuracy
+from fastai.vision.augment import Resize
+from fastai.vision.data import ImageDataLoaders
 from table import paired, tell
+from torch import nn
 
 from common.callbacks.base import Callback
 from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
@@ -89,8 +95,29 @@ def first_step(rows: int, image: Path, folder: Path) -> None:
     logger.finish("finished")
 
 
+def first_step_of_fastai(rows: int, image: Path) -> None:
+    """Do the same by fastai's tutorial: data from a table, a Learner with its defaults."""
+    number = np.arange(rows)
+    frame = pd.DataFrame({"path": [str(image)] * rows, "label": number % 5, "valid": number % 2})
+    loaders = ImageDataLoaders.from_df(
+        frame.assign(valid=frame.valid == 0),
+        "/",
+        fn_col="path",
+        label_col="label",
+        valid_col="valid",
+        item_tfms=Resize(32),
+        bs=8,
+        num_workers=0,
+        device=torch.device("cpu"),
+    )
+    model = timm.create_model("test_resnet", num_classes=5)
+    learner = FastaiLearner(loaders, model, nn.CrossEntropyLoss(), metrics=accuracy)
+    with redirect_stdout(StringIO()):
+        learner.fit(1, cbs=StopAfterOne())
+
+
 def items() -> None:
-    """Compare the way to the first step on 10,000 images with that on 100."""
+    """Compare the way to the first step on 10,000 images with that on 100, and with fastai's."""
     with TemporaryDirectory() as place:
         image = Path(place) / "image.jpg"
         cv2.imwrite(str(image), np.zeros((40, 40, 3), np.uint8))
@@ -99,7 +126,14 @@ def items() -> None:
             lambda: first_step(100, image, Path(place) / "few"),
             5,
         )
+        _, _, other = paired(
+            lambda: first_step(10_000, image, Path(place) / "ours"),
+            lambda: first_step_of_fastai(10_000, image),
+            5,
+        )
     tell("to the first step, 10,000 images", "100 images", ratio, 1.5)
+    what = "to the first step, 10,000 images, looks and loggers on"
+    tell(what, "fastai: ImageDataLoaders.from_df, Learner, none", other, 1.0)
     tell("to the first step, 10,000 images, once imported", "none", many, 1.0, unit="s")
 
 

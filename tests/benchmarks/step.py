@@ -95,8 +95,13 @@ def bare(body: nn.Module) -> Callable[[Repeat], np.ndarray]:
     return run
 
 
-def kit(body: nn.Module, folder: Path, loggers: tuple[str, ...]) -> Callable[[Repeat], np.ndarray]:
-    """Return the kit's loop with the callbacks and loggers that `kit train` has by default."""
+def kit(
+    body: nn.Module, folder: Path, loggers: tuple[str, ...], watched: bool = True
+) -> Callable[[Repeat], np.ndarray]:
+    """Return the kit's loop with the callbacks and loggers that `kit train` has by default.
+
+    What is not `watched` has no callbacks but the Learner's own.
+    """
     config = Config(
         competition="bench",
         classes=tuple("abcdefghij"),
@@ -107,7 +112,7 @@ def kit(body: nn.Module, folder: Path, loggers: tuple[str, ...]) -> Callable[[Re
     )
     logger = make_loggers(config.log.loggers, folder, project="bench", name="bench", group="bench")
     watching = [*watching_callbacks(config, logger), *guards(config, logger, folder / "anomalies")]
-    callbacks = [*technique_callbacks(config), *watching, Interrupt()]
+    callbacks = [*technique_callbacks(config), *watching, Interrupt()] if watched else []
 
     def run(loader: Repeat) -> np.ndarray:
         one = Repeat(loader.batch, 1)

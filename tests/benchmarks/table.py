@@ -21,7 +21,7 @@ HEAD = ("what", "against", "measured", "goal", "reached")
 def tell(
     what: str,
     against: str,
-    measured: float,
+    measured: float | None,
     goal: float,
     *,
     at_least: bool = False,
@@ -31,9 +31,9 @@ def tell(
     """Print a row and keep it for the table.
 
     Args:
-        measured: a ratio of the other's time, or whatever `unit` says.
+        measured: a ratio of the other's time, or whatever `unit` says; None if it could not be.
         goal: `measured` should be at most that much, or `at_least`.
-        why: what stands in the way, where the goal is missed.
+        why: what stands in the way, where the goal is missed or nothing is measured.
     """
     row = {"what": what, "against": against, "measured": measured, "goal": goal, "unit": unit}
     row |= {"at_least": at_least, "why": why, "date": time.strftime("%Y-%m-%d")}
@@ -46,16 +46,13 @@ def tell(
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
     """Return a row as words."""
     measured, goal, unit = row["measured"], row["goal"], row["unit"]
-    reached = measured >= goal if row["at_least"] else measured <= goal
     sign = "at least" if row["at_least"] else "at most"
+    aim = f"{sign} {goal:.3g} {unit}"
+    if measured is None:
+        return row["what"], row["against"], "not measured", aim, row["why"]
+    reached = measured >= goal if row["at_least"] else measured <= goal
     verdict = "yes" if reached else f"**no**: {row['why']}" if row["why"] else "**no**"
-    return (
-        row["what"],
-        row["against"],
-        f"{measured:.3g} {unit}",
-        f"{sign} {goal:.3g} {unit}",
-        verdict,
-    )
+    return row["what"], row["against"], f"{measured:.3g} {unit}", aim, verdict
 
 
 def paired(ours: Run, other: Run, rounds: int = 7, clock: Run = time.process_time) -> list[float]:
@@ -84,7 +81,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
     lines = [
         "# What is measured, against its goal",
         "",
-        f"{os.cpu_count()}-core {machine} CPU, 1 thread; {', '.join(dates)}."
+        f"{os.cpu_count()}-core {machine} CPU, 1 thread, shared; {', '.join(dates)}."
         " Ratios of processor time, taken in turns in one process; below 1 is quicker.",
         "",
         *("| " + " | ".join(words) + " |" for words in (HEAD, ("---",) * len(HEAD))),

@@ -4,7 +4,7 @@ from matplotlib.colors import to_rgb
 from sklearn.metrics import confusion_matrix
 
 from common.errors import KitError
-from common.figures.confusion import confusion_figure, most_confused, row_shares
+from common.figures.confusion import confusion_figure, confusion_figures, most_confused, row_shares
 
 
 def counts_of(figure):
@@ -66,6 +66,26 @@ def test_numbers_end_beyond_25_classes():
 
     assert len(texts(25)) == 625
     assert len(texts(26)) == 0
+
+
+def test_a_single_bad_pair_stays_in_sight_however_many_classes_there_are():
+    matrix = np.eye(601, dtype=int)
+    matrix[[7, 7, 600], [7, 400, 600]] = 0, 1, 0
+    drawn = confusion_figure(matrix, [str(i) for i in range(601)], True).axes[0].images[0]
+    cells = drawn.get_array()
+    assert cells.shape == (201, 201)  # blocks of 3 x 3
+    assert cells[2, 133] == 1  # 7 taken for 400
+    assert cells[-1, -1] == 0  # the last block is one class, and what pads it
+    assert drawn.get_extent() == [-0.5, 602.5, 602.5, -0.5]  # in classes
+
+
+def test_counts_are_drawn_up_to_100_classes():
+    def names(count):
+        classes = [str(i) for i in range(count)]
+        return [name for name, _ in confusion_figures(np.eye(count, dtype=int), classes)]
+
+    assert names(100) == ["confusion", "confusion_counts"]
+    assert names(101) == ["confusion"]
 
 
 def test_most_confused_agrees_with_a_plain_search(matrix):

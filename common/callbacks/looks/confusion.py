@@ -7,7 +7,7 @@ import numpy as np
 from common.callbacks.looks.label_mistakes import LabelMistakes
 from common.callbacks.looks.mistakes import Cell, Mistakes
 from common.evaluation import Evaluation
-from common.figures.confusion import confusion_figure, most_confused
+from common.figures.confusion import confusion_figures, most_confused
 from common.keys import PREDICTION, TARGET
 from common.metrics.classification import confusion_matrix
 
@@ -22,11 +22,10 @@ class ConfusionMatrix(Mistakes):
     background = False  # the last class is none
 
     def look(self, evaluation: Evaluation) -> None:
-        """Log two figures and a table."""
+        """Log the figures and a table."""
         names, matrix = self.names(), self.matrix(evaluation)
-        for name, normalise in (("confusion", True), ("confusion_counts", False)):
-            options = self.unit, self.axes_names, self.background
-            figure = confusion_figure(matrix, names, normalise, *options)
+        options = {"unit": self.unit, "axes_names": self.axes_names, "background": self.background}
+        for name, figure in confusion_figures(matrix, names, **options):
             self.logger.figure(f"valid/{name}", figure, **self.moment)
         places, rows = {name: place for place, name in enumerate(names)}, []
         for pair in most_confused(matrix, names, PAIRS):
