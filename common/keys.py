@@ -56,3 +56,6 @@ def auxiliary_target(column: str) -> str:
 def auxiliary_logits(column: str) -> str:
     """Return the key of an output `(N, K)` for an auxiliary column; K = 1 of a number."""
     return f"auxiliary_logits_{column}"
+
+
+THRESHOLD = "mask"  # name of a checkpoint's threshold of masks

@@ -103,7 +103,7 @@ def _keep(found: Experiment, decided: dict[str, list[Tuned]], parts: Parts | Non
     """Write what was tuned, and for masks and grades what `kit predict` takes of it."""
     file = found.folder / DECISIONS
     if found.config.task != "segmentation":
-        ordinal, tuned = found.config.target == "ordinal", decided[found.config.metric]
+        ordinal, tuned = found.config.target == "ordinal", decided.get(found.config.metric, [])
         predict = grades_to_predict(found.runs, tuned, found.config) if ordinal else None
         write_decisions(decided, file, predict)
         return

@@ -83,6 +83,8 @@ class Agent:
         A trial that cannot be trained counts as failed; before any has a score the mistake is
         taken for a general one, and ends the agent.
         """
+        if self.stopped:  # the interrupt is on its way
+            return
         root = runs_dir(self.places[1]) / self.competition.name / "sweeps"
         try:
             with begin_trial(self.competition.name, root) as trial:

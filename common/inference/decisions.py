@@ -13,6 +13,7 @@ from common.config import PredictConfig
 from common.errors import KitError
 from common.inference.mask_rule import USUAL, USUAL_DISTANCE, MaskRule
 from common.inference.predict import options_of
+from common.keys import THRESHOLD
 
 DECISIONS = "decisions.json"  # beside the folds: what `kit oof` tuned, by metric, and below:
 PREDICT, MODELS = "predict", "models"  # what predicting takes of it; which models it is of
@@ -81,8 +82,6 @@ def signature(content: Mapping[str, Any]) -> str:
 
 def _said(checkpoint: Path, key: str) -> tuple[float, float, float]:
     """Return threshold, least area and distance for one checkpoint."""
-    from common.models.segmenter import THRESHOLD  # smp takes seconds, and packing needs it not
-
     content = load_checkpoint(checkpoint)
     found = decided(checkpoint, content).get(key)
     if found:

@@ -31,8 +31,8 @@ from common.inference.predict import (
 )
 from common.inference.tiles import predict_tiled
 from common.inference.views import Pass, passes_of
-from common.keys import IMAGE, IMAGE_ID, MASK_LOGITS, PATH
-from common.models.segmenter import MULTIPLE, THRESHOLD, make_segmenter, mask_probabilities
+from common.keys import IMAGE, IMAGE_ID, MASK_LOGITS, PATH, THRESHOLD
+from common.models.segmenter import MULTIPLE, make_segmenter, mask_probabilities
 
 Network = tuple["Views", Config]
 

@@ -12,7 +12,7 @@ from common.config import Config
 from common.data.windows import picture_of
 from common.errors import KitError, did_you_mean
 from common.evaluation import Evaluation
-from common.keys import GROUP, IGNORE, IMAGE_ID, MASK, MASK_LOGITS, PREDICTION
+from common.keys import GROUP, IGNORE, IMAGE_ID, MASK, MASK_LOGITS, PREDICTION, THRESHOLD
 from common.learners.base import Learner
 from common.learners.refuse import refuse_options_of_classifiers
 from common.losses.segmentation import (
@@ -29,7 +29,7 @@ from common.metrics.base import Metric
 from common.metrics.pixel_batches import confusion_batch, threshold_counts_batch
 from common.metrics.pixels import THRESHOLDS
 from common.metrics.segmentation import tune_threshold
-from common.models.segmenter import STRIDES, THRESHOLD
+from common.models.segmenter import STRIDES
 
 TERMS: dict[str, Callable[[Config], MaskLoss]] = {
     "bce": lambda config: binary_cross_entropy_mask(config.train.label_smoothing, IGNORE),

@@ -30,7 +30,6 @@ STRIDES = {
     16: MASK_LOGITS_STRIDE_16,
     32: MASK_LOGITS_STRIDE_32,
 }
-THRESHOLD = "mask"  # name of a checkpoint's threshold
 MULTIPLE = 32  # sides that every decoder takes
 # dpt wants a plain vision transformer's tokens, which differ from features of several strides.
 DECODERS = {name: kind for name, kind in smp.MODEL_ARCHITECTURES_MAPPING.items() if name != "dpt"}
