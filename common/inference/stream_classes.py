@@ -22,7 +22,7 @@ def stream_classes(
     options: PredictConfig | None = None,
     num_workers: int | None = None,
 ) -> Path:
-    """Write what `predict_classes` returns to a parquet file; memory does not grow with the images.
+    """Write what `predict_classes` returns to a parquet file, at a fraction of its memory.
 
     For test sets of millions of images, or of thousands of classes. Each checkpoint's predictions
     lie in a file beside `out` until their mean is made. To go on, a part at a time:
