@@ -44,6 +44,8 @@ class DataConfig(Values):
     augment: Literal["none", "flip", "dihedral", "light", "medium"] = "light"  # see data/transforms
     oversample: float = Field(1.0, ge=0)  # decode JPEG no smaller than this x img_size; 0 = full
     cache: bool = False  # keep resized copies beside the runs: first epoch slow, the others fast
+    cache_dir: str = ""  # elsewhere: /dev/shm/NAME keeps them in memory, once for all readers
+    cache_gb: float = Field(0.0, ge=0)  # of copies at most, the others are read anew; 0 = no limit
     num_workers: int = Field(2, ge=0)  # processes that read images; 0 reads in the main process
     sampler: Literal["none", "balanced", "sqrt"] = "none"  # classification: draw all classes alike,
     # or half the way (in training; an epoch stays as long)

@@ -97,5 +97,5 @@ def reader(config: Config, cache_dir: Path | None = None) -> Callable[[str, int]
             "expected data.img_size and data.oversample with data.cache, for the copies are "
             "resized; set them, or data.cache=false"
         )
-    side = min_side(config)
-    return ResizedCache(cache_dir / str(side), side)
+    side, folder = min_side(config), Path(data.cache_dir) if data.cache_dir else cache_dir
+    return ResizedCache(folder / str(side), side, data.cache_gb * 1e9)

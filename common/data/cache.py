@@ -22,6 +22,8 @@ ENCODING = (
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
 )
 
+COUNT = "bytes.txt"  # in the folder, where there is a limit: what has been reserved
+
 
 class ResizedCache:
     """Reads images through JPEG copies (quality 90, 4:2:0) whose short side is `min_side`.
@@ -32,12 +34,15 @@ class ResizedCache:
     and reading goes on without new copies. Not for tasks whose signal a lossy step destroys.
 
     Args:
-        folder: where the copies go; made when needed.
+        folder: where the copies go; made when needed. In /dev/shm they lie in memory, once for all
+            workers.
         min_side: pixels of the short side.
+        limit: bytes of all copies, beyond which no new one is kept; 0 = none. An image without a
+            copy is read as if it had one.
     """
 
-    def __init__(self, folder: Path, min_side: int) -> None:
-        self.folder, self.min_side = Path(folder), min_side
+    def __init__(self, folder: Path, min_side: int, limit: float = 0) -> None:
+        self.folder, self.min_side, self.limit = Path(folder), min_side, limit
         self._full = False
 
     def __call__(self, path: FilePath, min_side: int = 0) -> np.ndarray:
@@ -68,9 +73,17 @@ class ResizedCache:
     def _make(self, path: FilePath, copy: str, min_side: int) -> np.ndarray:
         image = shrink(read_image(path), self.min_side)
         _, code = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), ENCODING)
-        if copy and not self._full and self._write(Path(copy), code.tobytes()):
+        if copy and self._has_room(len(code)) and self._write(Path(copy), code.tobytes()):
             return read_image(copy, min_side)
         return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR_RGB))
+
+    def _has_room(self, size: int) -> bool:
+        if self._full:
+            return False
+        try:
+            return not self.limit or _reserve(self.folder, size, self.limit)
+        except OSError:
+            return True  # writing will say what is wrong
 
     def _write(self, copy: Path, data: bytes) -> bool:
         temporary = partial(copy)
@@ -98,6 +111,22 @@ def shrink(image: np.ndarray, min_side: int) -> np.ndarray:
     scale = min_side / min(height, width)
     size = (max(round(width * scale), min_side), max(round(height * scale), min_side))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _reserve(folder: Path, size: int, limit: float) -> bool:
+    """Count so many bytes more in a folder, by all processes that fill it; False: too many."""
+    import fcntl  # not on Windows, where only this limit lacks
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / COUNT).open("a+") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        file.seek(0)
+        known = file.read() or sum(copy.stat().st_size for copy in folder.rglob("*.jpg"))
+        held = int(known) + size
+        if held <= limit:
+            file.truncate(0)
+            file.write(str(held))
+        return held <= limit
 
 
 def _remove(path: Path) -> None:

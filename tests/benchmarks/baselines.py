@@ -181,8 +181,8 @@ def main(given: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--timm", type=Path, required=True, help="timm's train.py")
+    parser.add_argument("data", type=Path, nargs="?", help="without it nothing is measured")
+    parser.add_argument("--timm", type=Path, help="timm's train.py")
     parser.add_argument("--model", default="resnet18")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=150)
@@ -190,7 +190,9 @@ if __name__ == "__main__":
     parser.add_argument("--only", choices=CONTENDERS, help="one training, of --epochs")
     parser.add_argument("--epochs", type=int, default=1)
     arguments = parser.parse_args()
-    if arguments.only:
+    if not (arguments.data and arguments.timm):
+        print("left out: name photographs, and timm's script by --timm")
+    elif arguments.only:
         arguments.seed = arguments.seeds[0]
         with TemporaryDirectory() as folder:
             frame = read_frame(arguments.data, arguments.seed)

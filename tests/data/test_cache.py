@@ -8,10 +8,24 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
+from torch.utils.data import DataLoader, Dataset
 
-from common.data.cache import ResizedCache, shrink
+from common.data.cache import COUNT, ResizedCache, shrink
 from common.data.image import read_image
 from common.errors import KitError
+
+
+class Reading(Dataset):
+    """Pictures by number."""
+
+    def __init__(self, read, paths):
+        self.read, self.paths = read, paths
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        return self.read(self.paths[index])
 
 
 @pytest.fixture
@@ -84,6 +98,26 @@ def test_a_full_disk_costs_one_warning(cache, photo, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.array_equal(cache(photo), expected)
+
+
+def test_a_limit_is_kept_over_workers_and_sessions_and_changes_no_pixel(photo, tmp_path):
+    pixels = np.asarray(Image.open(photo))
+    paths = []
+    for number in range(8):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(np.roll(pixels, 10 * number, 1)).save(paths[-1])
+    free, folder = ResizedCache(tmp_path / "free", 64), tmp_path / "limited"
+    expected = [free(path) for path in paths]
+    room = sum(Path(free.file(path)).stat().st_size for path in paths[:3]) + 100
+    loader = DataLoader(Reading(ResizedCache(folder, 64, room), paths), None, num_workers=2)
+    for found, wanted in zip(loader, expected, strict=True):
+        assert np.array_equal(found, wanted)
+    kept = sum(file.stat().st_size for file in folder.rglob("*.jpg"))
+    assert 0 < kept <= room
+    (folder / COUNT).unlink()  # as if they had been made without a limit
+    again = ResizedCache(folder, 64, room)
+    assert all(np.array_equal(again(p), e) for p, e in zip(paths, expected, strict=True))
+    assert sum(file.stat().st_size for file in folder.rglob("*.jpg")) <= room
 
 
 def test_a_folder_that_cannot_be_made_is_survived(photo, tmp_path):
