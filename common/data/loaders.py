@@ -93,7 +93,7 @@ def make_loader(
     num_workers: int,
     drop_last: bool = False,
     pin_memory: bool | None = None,
-    collate_fn: Callable[[Sequence[Any]], Any] | None = None,
+    collate_fn: Callable[[list[Any]], Any] | None = None,
     weights: np.ndarray | None = None,
     whole_batches: bool = False,
 ) -> DataLoader:

@@ -42,7 +42,6 @@ OTHERS = {  # of which those above leave no room for some
     "train.cutmix": 1.0,
     "train.accumulate": 2,
     "train.clip_norm": 1.0,
-    "train.amp": "bf16",
     "train.swa_start": 0.4,
     "train.swa_lr": 0.5,
     "train.keep_best": 2,
