@@ -187,6 +187,8 @@ class PredictConfig(Values):
     # geometric and power means, stacks); without a folder it lies beside the checkpoints
     fuse_iou: float = Field(0.55, gt=0, lt=1)  # above which boxes of one class are one
     fuse_least: float = Field(0.0, ge=0, lt=1)  # score below which a box takes no part in fusion
+    grade_cuts: tuple[float, ...] = ()  # where the expected grade is cut (target=ordinal); empty:
+    # where kit oof found best for each checkpoint
     confidence: float | None = Field(None, ge=0, le=1)  # from which on a box is kept; None: what
     # the trainings found
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((1.0,), min_length=1)
@@ -197,7 +199,7 @@ class PredictConfig(Values):
     fallback: tuple[Literal["tta", "models"], ...] = ("tta", "models")  # given up first to last,
     # for the images that remain, when the estimate exceeds the limit
 
-    @field_validator("scales", "weights", "fallback", mode="before")
+    @field_validator("scales", "weights", "grade_cuts", "fallback", mode="before")
     @classmethod
     def _split_words(cls, value: Any) -> Any:
         """Let the command line say predict.scales=1,1.25 or predict.scales=1.25."""

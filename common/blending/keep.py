@@ -13,7 +13,7 @@ from common.evaluation import Evaluation
 from common.inference.plan import RANK, Plan, write_plan
 from common.keys import FOLD, GROUP, IMAGE_ID, INDEX, LOSS, PREDICTION, TARGET
 from common.metrics.base import Metric
-from common.metrics.rules import rules_for
+from common.metrics.rules import GRADE_RULE, rules_for
 from common.oof import write_oof
 from common.oof_files import BLEND
 from common.runs import Run, write_json
@@ -89,13 +89,17 @@ def _write_oof(file: Path, members: Members, kept: Blend) -> None:
 
 def _predict_options(
     config: Config, members: Members, metric: Metric, kept: Blend
-) -> dict[str, float]:
-    """Return what else predicting has to know of boxes; fused scores want a cut of their own."""
-    if config.task != "detection":
-        return {}
-    found = {f"predict.fuse_{name}": float(value) for name, value in kept.options.items()}
+) -> dict[str, float | list[float]]:
+    """Return what else predicting has to know: fused scores and grades want cuts of their own."""
+    found: dict[str, float | list[float]] = {}
+    if config.task == "detection":
+        found |= {f"predict.fuse_{name}": float(value) for name, value in kept.options.items()}
+    elif config.target != "ordinal":
+        return found
     for rule in rules_for(metric, config, members.target, kept.prediction):
+        values = [float(value) for value in rule.fit(members.target, kept.prediction)]
         if rule.name == CONFIDENCE:
-            values = rule.fit(members.target, kept.prediction)
-            found[f"predict.{CONFIDENCE}"] = float(values[0])
+            found[f"predict.{CONFIDENCE}"] = values[0]
+        elif rule.name == GRADE_RULE:
+            found["predict.grade_cuts"] = values
     return found

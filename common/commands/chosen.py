@@ -65,6 +65,7 @@ def _members(word: str, name: str, root: Path) -> tuple[list[Run], Options]:
     needed = [(names, share) for names, share in pairs if share > 0]
     runs = [find_run(run, root) for names, _ in needed for run in names]
     if (folder / PLAN).is_file():
-        return runs, {"predict.blend": str((folder / PLAN).resolve()), "predict.weights": []}
+        plan = {"predict.blend": str((folder / PLAN).resolve()), "predict.weights": []}
+        return runs, {**plan, **blend["predict"]}
     weights = [share / len(names) for names, share in needed for _ in names]
     return runs, {"predict.weights": weights, **blend["predict"]}

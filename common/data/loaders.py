@@ -164,7 +164,7 @@ def with_batch_size(
         num_workers=loader.num_workers if num_workers is None else num_workers,
         drop_last=loader.drop_last,
         pin_memory=loader.pin_memory,
-        collate_fn=loader.collate_fn,  # type: ignore[arg-type]
+        collate_fn=loader.collate_fn,
         weights=sampler.weights,
         whole_batches=sampler.shard is not None and sampler.shard.whole,
     )

@@ -11,7 +11,7 @@ from common.checkpoints import load_checkpoint
 from common.config import PredictConfig
 from common.errors import KitError
 from common.inference.each_model import OneModel, each_model
-from common.inference.grade_cuts import cut_grades, grade_cuts
+from common.inference.grade_cuts import check_cuts, cut_grades, grade_cuts
 from common.inference.outcome import Outcome, predicting
 from common.inference.plan import read_plan
 from common.inference.predict import options_of, refuse_nothing, shares_of
@@ -60,7 +60,8 @@ def predict_classes(
                 classes, usual = list(one.config.classes), _usual(one)
                 sums.begin(len(frame), len(classes))
             if decide and one.config.target == "ordinal":
-                cuts.append(grade_cuts(one.checkpoint, load_checkpoint(one.checkpoint)))
+                own = grade_cuts(one.checkpoint, load_checkpoint(one.checkpoint))
+                cuts.append(check_cuts(options.grade_cuts, own))
             for rows, values in one.batches:
                 sums.add(number, rows, values)
         total = _of_all(sums, usual, frame, outcome)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from common.config import Config
+from common.errors import KitError
 from common.inference.decisions import decided
 from common.metrics.rules import expected_class
 
@@ -27,6 +28,22 @@ def grade_cuts(checkpoint: Path, content: Mapping[str, Any]) -> list[float]:
     usual = usual_cuts(Config.model_validate(content["config"]))
     tuned = decided(checkpoint, content).get(GRADES, usual)
     return [float(cut) for cut in tuned] if len(tuned) == len(usual) else usual
+
+
+def check_cuts(given: Sequence[float], own: list[float]) -> list[float]:
+    """Return the cut points that were given, or a checkpoint's own where none were.
+
+    Raises:
+        KitError: there are too few or too many, or they do not ascend.
+    """
+    if not given:
+        return own
+    if len(given) != len(own) or list(given) != sorted(given):
+        raise KitError(
+            f"expected {len(own)} ascending numbers in predict.grade_cuts, one fewer than grades, "
+            f"got {', '.join(f'{cut:g}' for cut in given)}"
+        )
+    return list(given)
 
 
 def cut_grades(probs: np.ndarray, cuts: Sequence[float]) -> np.ndarray:

@@ -97,6 +97,12 @@ def test_grades_are_hinted_at_and_predicted_by_what_kit_oof_tunes(kit, greys, tm
     file.write_text(json.dumps(kept))
     assert "cut at -1.000, 5.000" in succeed(kit, "predict", "greys", "--run", "baseline")
     assert (pd.read_csv("submission.csv")["grade"] == 1).all()
+    succeed(kit, "train", "greys", "--fold", "all", "--name", "two", *QUICK, "train.epochs=2")
+    for how in ("rank", "mean"):  # a blend has its own
+        succeed(kit, "blend", "greys", "--run", "baseline", "--run", "two", "--how", how)
+        blend = json.loads((tmp_path / f"runs/greys/blend-{how}/blend.json").read_text())
+        cuts = ", ".join(f"{cut:.3f}" for cut in blend["predict"]["predict.grade_cuts"])
+        assert f"cut at {cuts}" in succeed(kit, "predict", "greys", "--run", f"blend-{how}")
 
 
 def test_whole_numbers_stay_classes_and_the_way_to_amounts_is_said(tmp_path):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from common.config import Config
+from common.errors import KitError
 from common.inference.decisions import signature
-from common.inference.grade_cuts import cut_grades, grade_cuts
+from common.inference.grade_cuts import check_cuts, cut_grades, grade_cuts
 
 CONFIG = Config(
     competition="x", classes=("0", "1", "2"), target="ordinal", metric="quadratic_kappa"
@@ -48,3 +49,11 @@ def test_the_expected_grade_is_cut():
     probs = np.array([[0.9, 0.1, 0.0], [0.0, 0.3, 0.7], [0.4, 0.2, 0.4]])
     assert cut_grades(probs, HALVES).argmax(1).tolist() == [0, 2, 1]
     assert cut_grades(probs, [0.05, 0.9]).argmax(1).tolist() == [1, 2, 2]
+
+
+def test_given_cuts_go_before_tuned_ones_if_they_fit():
+    assert check_cuts((), HALVES) == HALVES
+    assert check_cuts((0.9, 1.1), HALVES) == [0.9, 1.1]
+    for wrong in ((0.9,), (1.1, 0.9)):
+        with pytest.raises(KitError, match="expected 2 ascending numbers"):
+            check_cuts(wrong, HALVES)
