@@ -70,7 +70,8 @@ def load_or_make_folds(
     """Return the frame with `fold`, read from the csv at `path`, which is written if there is none.
 
     The file's first line keeps the settings as a comment; a file without it, brought from
-    elsewhere, is checked by its ids and number of folds. `force` makes the folds anew.
+    elsewhere, is checked by its ids and number of folds. `force` makes the folds anew; another
+    seed alone does not, for trainings that differ by it are compared and blended.
 
     Raises:
         KitError: the file was made for other ids or other settings, or parts a group.
@@ -153,7 +154,8 @@ def _attach(path: Path, frame: pd.DataFrame, settings: dict[str, Any]) -> pd.Dat
     remedy = f"delete '{path}' or run kit folds --force (scores are then no longer comparable)"
     saved, kept = _read(path, remedy)
     for name, wanted in settings.items():
-        if kept.get(name, wanted) != wanted:
+        # A training of another seed, of an ensemble for one, validates on the same folds.
+        if name != "seed" and kept.get(name, wanted) != wanted:
             raise KitError(
                 f"expected folds with {name}={wanted}, '{path}' has {name}={kept[name]}; {remedy}"
             )
