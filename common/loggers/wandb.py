@@ -187,6 +187,8 @@ def _start(wandb: Any, mode: Any, given: Mapping[str, Any]) -> Any:
     try:
         return wandb.init(mode=mode, **given)
     except Exception as error:
+        if "ServiceConnect" in type(error).__name__ and os.environ.pop("WANDB_SERVICE", ""):
+            return _start(wandb, mode, given)  # it named a process of wandb's that is gone
         if mode != "online":
             raise
         reason = str(error).strip().partition("\n")[0]

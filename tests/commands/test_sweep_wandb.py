@@ -69,6 +69,7 @@ class Service:
 @pytest.fixture
 def login(monkeypatch, tmp_path):
     """A key, and a host that answers."""
+    wandb.teardown()  # or the address of its process, soon gone, comes back with the environment
     for key in [key for key in os.environ if key.startswith(("WANDB_", "KAGGLE_"))]:
         monkeypatch.delenv(key)
     monkeypatch.setenv("HOME", str(tmp_path))

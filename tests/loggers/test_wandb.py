@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import wandb
 from PIL import Image
 
 from common.loggers.factory import make_loggers
@@ -16,6 +17,7 @@ AT = {"global_step": 20, "epoch": 2.0}
 @pytest.fixture(scope="module")
 def settings():
     """Nothing of the machine's own W&B settings reaches the tests."""
+    wandb.teardown()  # or the address of its process, soon gone, comes back with the environment
     with pytest.MonkeyPatch.context() as patch:
         for key in [key for key in os.environ if key.startswith("WANDB_")]:
             patch.delenv(key)
@@ -167,3 +169,11 @@ def test_a_disabled_run_takes_every_call(settings, tmp_path: Path, picture):
     logger.hyperparameters({"a": 1}, {"b": 1.0})
     logger.finish()
     assert not list(tmp_path.rglob("*.wandb"))
+
+
+def test_the_address_of_a_process_that_is_gone_costs_no_run(settings, tmp_path, monkeypatch):
+    wandb.teardown()
+    monkeypatch.setenv("WANDB_SERVICE", f"3-1-unix-{tmp_path}/gone/socket")
+    WandbLogger(tmp_path, "p", "n", "g").finish()
+    wandb.teardown()
+    assert len(list(tmp_path.rglob("*.wandb"))) == 1
