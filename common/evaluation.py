@@ -1,6 +1,7 @@
 """The one gather per validation: everything that is asked of a model's predictions reads it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from common import distributed
 from common.errors import KitError
-from common.keys import IMAGE_ID, INDEX, LOSS, PREDICTION, TARGET
+from common.keys import IMAGE_ID, INDEX, LOSS, PREDICTION, SCORE, TARGET
 
 Column = np.ndarray | list[Any]
 
@@ -16,9 +17,9 @@ Column = np.ndarray | list[Any]
 class Evaluation:
     """What a model said of every sample: columns of N rows, ordered by `INDEX`.
 
-    Columns: `INDEX` (N,) int64, `IMAGE_ID`, `TARGET`, `PREDICTION`, `LOSS` (N,) and a
-    `loss/<term>` per term. Ragged values (boxes) are lists of N. Images are not kept: they are
-    read again by index.
+    Columns: `INDEX` (N,) int64, `IMAGE_ID`, `TARGET`, `PREDICTION`, `LOSS` (N,), a `loss/<term>`
+    per term, a `score/<name>` of further scores. Ragged values (boxes) are lists of N. Images are
+    not kept: they are read again by index.
     """
 
     def __init__(self, columns: Mapping[str, Column]) -> None:
@@ -60,11 +61,18 @@ class Gather:
         self.size, self.rows = size, 0
         self.columns: dict[str, Column] = {}
 
-    def add(self, batch: Mapping[str, Any], losses: Mapping[str, Tensor], total: Tensor) -> None:
-        """Keep a batch: `INDEX`, `IMAGE_ID`, `TARGET`, `PREDICTION` and its losses per sample."""
+    def add(
+        self,
+        batch: Mapping[str, Any],
+        losses: Mapping[str, Tensor],
+        total: Tensor,
+        scores: Mapping[str, Tensor] = MappingProxyType({}),
+    ) -> None:
+        """Keep of each sample `INDEX`, `IMAGE_ID`, `TARGET`, `PREDICTION`, losses and scores."""
         values = {name: batch[name] for name in (INDEX, IMAGE_ID, TARGET, PREDICTION)}
         terms = {f"{LOSS}/{name}": value for name, value in losses.items()}
-        for name, value in {**values, LOSS: total, **terms}.items():
+        further = {f"{SCORE}/{name}": value for name, value in scores.items()}
+        for name, value in {**values, LOSS: total, **terms, **further}.items():
             self._put(name, value)
         self.rows += len(batch[INDEX])
 

@@ -41,6 +41,7 @@ OBJECTS = "objects"  # one class: true objects, a label map's path, or run-lengt
 TARGET = "target"  # the truth, as the metrics take it
 PREDICTION = "prediction"  # (C,) float probabilities, or what the task predicts
 LOSS = "loss"  # float, weighted sum of the terms but auxiliary ones
+SCORE = "score"  # float, prefix of further scores, of which the mean is logged; NaN is unknown
 PROBABILITY = "prob_"  # column prefix in files, followed by the class
 
 
@@ -51,6 +52,11 @@ def auxiliary_target(column: str) -> str:
     number, and 1 where it is known.
     """
     return f"auxiliary_{column}"
+
+
+def auxiliary_score(column: str, measure: str) -> str:
+    """Return the name of an auxiliary column's score: its accuracy, or its mae of a number."""
+    return f"auxiliary_{column}_{measure}"
 
 
 def auxiliary_logits(column: str) -> str:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from common import distributed
 from common.callbacks.base import Callback
 from common.evaluation import Evaluation, Gather, gather_all
-from common.keys import PREDICTION, TARGET
+from common.keys import PREDICTION, SCORE, TARGET
 from common.metrics.base import Metric
 
 
@@ -29,7 +31,8 @@ class Evaluate(Callback):
         learn = self.learn
         batch, outputs, losses = learn.batch, learn.pred, learn.loss_func.samples
         kept = {TARGET: learn.targets(batch), PREDICTION: learn.predictions(outputs, batch)}
-        self.gather.add({**batch, **kept}, losses, learn.loss_func.main(losses))
+        scores = learn.auxiliary_scores(outputs, batch)
+        self.gather.add({**batch, **kept}, losses, learn.loss_func.main(losses), scores)
 
     def after_cancel_validate(self) -> None:
         self.gather = None
@@ -44,4 +47,15 @@ class Evaluate(Callback):
 
     def _score(self, evaluation: Evaluation) -> dict[str, float]:
         target, prediction = evaluation[TARGET], evaluation[PREDICTION]
-        return {metric.name: float(metric.function(target, prediction)) for metric in self.scored}
+        scores = {m.name: float(m.function(target, prediction)) for m in self.scored}
+        return scores | auxiliary_means(evaluation)
+
+
+def auxiliary_means(evaluation: Evaluation) -> dict[str, float]:
+    """Return the mean of each further score over the samples of which it is known."""
+    columns = {
+        name.removeprefix(f"{SCORE}/"): column[~np.isnan(column)]
+        for name, column in evaluation.columns.items()
+        if name.startswith(f"{SCORE}/")
+    }
+    return {name: float(known.mean()) if len(known) else np.nan for name, known in columns.items()}

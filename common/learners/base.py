@@ -90,6 +90,12 @@ class Learner(DispatchLearner):
         """Return what is predicted for N samples, as the metrics take it."""
         raise TypeError(f"{type(self).__name__} does not say what its predictions are")
 
+    def auxiliary_scores(
+        self, outputs: Mapping[str, Any], batch: Mapping[str, Any]
+    ) -> dict[str, torch.Tensor]:
+        """Return further `(N,)` scores of N samples, whose means are logged; NaN is unknown."""
+        return {}
+
     def thresholds(self, evaluation: Evaluation) -> dict[str, float]:
         """Return what a checkpoint keeps for cutting predictions, tuned on this evaluation."""
         return {}

@@ -30,6 +30,13 @@ class ClassificationLearner(Learner):
         """Return `(N, C)` float32 probabilities, or numbers in the target's units."""
         return predicted(outputs, self.multilabel)
 
+    def auxiliary_scores(
+        self, outputs: Mapping[str, Any], batch: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        """Return of each column of `model.auxiliary` what is right, or how far off it is."""
+        heads = getattr(self.model, "auxiliary", None)
+        return heads.judge(outputs, batch) if heads is not None else {}
+
 
 def predicted(outputs: Mapping[str, Any], multilabel: bool = False) -> Tensor:
     """Return `(N, C)` float32 `VALUES`, or without such the probabilities of `LOGITS`."""

@@ -1,14 +1,16 @@
 """From what a head says to what is true of an image: grades, numbers, auxiliary columns."""
 
 from collections.abc import Mapping
-from math import log
+from math import log, nan
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.config import Config
-from common.keys import auxiliary_logits
+from common.keys import auxiliary_logits, auxiliary_score, auxiliary_target
+
+Named = Mapping[str, Tensor]
 
 
 class Grades(nn.Module):
@@ -85,6 +87,26 @@ class AuxiliaryHeads(nn.Module):
         """Return `(N, K)` logits by their keys."""
         pairs = zip(self.columns, self.heads, strict=True)
         return {auxiliary_logits(column): head(embedding) for column, head in pairs}
+
+    def judge(
+        self, outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return `(N,)` by column: 1 for the right class, else 0; how far a number is off.
+
+        NaN where nothing is known. In the units of the column; by their `auxiliary_score` keys.
+        """
+        found = {}
+        for column in self.columns:
+            logits = outputs[auxiliary_logits(column)].float()
+            target = batch[auxiliary_target(column)]
+            if logits.shape[1] == 1:
+                value, known = target.unbind(1)
+                score, measure = (self.scale(column)(logits)[:, 0] - value).abs(), "mae"
+            else:
+                known, score = target.sum(1), (logits.argmax(1) == target.argmax(1)).float()
+                measure = "accuracy"
+            found[auxiliary_score(column, measure)] = score.where(known > 0, nan)
+        return found
 
     def scale(self, column: str) -> Scale:
         """Return the scale of a column of numbers."""

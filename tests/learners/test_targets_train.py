@@ -23,6 +23,7 @@ from common.learners.sanity.one_batch import on_device, one_batch
 from common.learners.sanity.start_loss import start_loss
 from common.metrics.choose import choose_metrics
 from common.models.classifier import make_classifier
+from common.models.targets import AuxiliaryHeads
 from common.runs import Run
 
 from .conftest import SignalAt
@@ -112,6 +113,7 @@ def test_grades_train_are_looked_at_and_predicted_by_the_cuts_of_kit_oof(config,
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     logged = {key for line in lines for key in line}
     assert {"train/loss_auxiliary_age", "valid/loss_auxiliary_label"} <= logged
+    assert {"valid/auxiliary_age_mae", "valid/auxiliary_label_accuracy"} <= logged
     held_out = world[world.fold == 0]
     oof = pd.read_parquet(run.oof_file).set_index("image_id").loc[held_out.image_id]
     probs = oof[[f"prob_{grade}" for grade in config.classes]].to_numpy()
@@ -229,3 +231,24 @@ def test_what_cannot_be_is_refused_in_one_line(config, world, update, cells, sai
     with pytest.raises(KitError, match=said) as caught:
         learner_of(spoilt, of(config, update))
     assert "\n" not in str(caught.value)
+
+
+def test_auxiliary_heads_are_scored_in_their_units_where_the_truth_is_known():
+    heads = AuxiliaryHeads(2, {"age": 1, "kind": 3})
+    heads.scale("age").fit(torch.tensor([[10.0], [30.0]]))
+    outputs = {
+        auxiliary_logits("age"): torch.tensor([[0.0], [1.0], [5.0]]),
+        auxiliary_logits("kind"): torch.tensor([[0.0, 2, 1], [3, 0, 0], [1, 0, 0]]),
+    }
+    batch = {
+        auxiliary_target("age"): torch.tensor([[25.0, 1], [30.0, 1], [0.0, 0]]),
+        auxiliary_target("kind"): torch.tensor([[0.0, 1, 0], [0, 0, 0], [0, 0, 1]]),
+    }
+    found = heads.judge(outputs, batch)
+    nan = float("nan")
+    assert list(found) == ["auxiliary_age_mae", "auxiliary_kind_accuracy"]
+    torch.testing.assert_close(
+        torch.stack(list(found.values())),
+        torch.tensor([[5.0, 0, nan], [1, nan, 0]]),
+        equal_nan=True,
+    )
