@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common import environment
-from common.config import Config, flatten
+from common.config import Config, flatten, foreign_keys
 from common.errors import KitError, cannot_write
 from common.run_lock import lock_run, unlock_run
 
@@ -176,6 +176,7 @@ class Run:
     def _check_same(self, config: Config) -> None:
         old, new = (dict(flatten(c.model_dump(mode="json"))) for c in (self.config, config))
         free = ("train.epochs", "data.num_workers", *LATER, *(f"train.{key}" for key in HOW))
+        free += tuple(foreign_keys(config))  # which older runs may hold
         changed = [
             f"{key}: {old.get(key)!r} -> {new.get(key)!r}"
             for key in sorted(old.keys() | new.keys())

@@ -2,6 +2,7 @@
 
 from common.config.config import Config
 from common.config.data import DataConfig
+from common.config.foreign import foreign_keys, refuse_foreign
 from common.config.kernel import KernelConfig
 from common.config.log import LogConfig
 from common.config.model import ModelConfig
@@ -24,5 +25,7 @@ __all__ = [
     "expand_files",
     "explain",
     "flatten",
+    "foreign_keys",
     "parse_overrides",
+    "refuse_foreign",
 ]
