@@ -98,7 +98,9 @@ def soup(
 
 def pseudo(
     competition: Name,
-    run: Annotated[str, typer.Option("--run", help="an experiment, all its folds")] = "baseline",
+    run: Annotated[
+        str, typer.Option("--run", "--experiment", "-e", help="an experiment, all its folds")
+    ] = "baseline",
     least: Annotated[
         float | None,
         typer.Option(help="probability from which a class, a pixel [0.95] or a box [0.7] is sure"),

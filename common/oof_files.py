@@ -14,6 +14,7 @@ from common.keys import FOLD, IMAGE_ID
 from common.runs import Run, find_runs
 
 BLEND = "blend.json"  # what `kit blend` keeps in a folder of its own, beside `oof.parquet`
+PREFIX = "blend-"  # of such a folder's name
 
 
 class Experiment(NamedTuple):
@@ -52,7 +53,7 @@ def read_experiment(root: Path, competition: str, name: str) -> Experiment:
         hint = f"{did_you_mean(name, others)}; or " if others else ""
         raise KitError(
             f"expected out-of-fold predictions of {competition}/{name} in '{root}', found none; "
-            f"{hint}kit train {competition} --experiment {name} --fold all"
+            f"{hint}{_how_made(competition, name)}"
         )
     frame = pd.concat([pd.read_parquet(run.oof_file) for run in runs], ignore_index=True)
     _check_once(frame[IMAGE_ID], name)
@@ -65,6 +66,14 @@ def _read_blend(folder: Path) -> Experiment:
         raise KitError(f"expected out-of-fold predictions of the blend '{file}'; blend anew")
     config = Config.model_validate(json.loads((folder / BLEND).read_text())["config"])
     return Experiment(folder.name, config, [], pd.read_parquet(file), folder)
+
+
+def _how_made(competition: str, name: str) -> str:
+    """Return the command that makes an experiment, or a blend, of that name."""
+    if name.startswith(PREFIX):
+        label = name.removeprefix(PREFIX)
+        return f"kit blend {competition} --run EXPERIMENT --run EXPERIMENT --name {label}"
+    return f"kit train {competition} --experiment {name} --fold all"
 
 
 def _check_once(ids: Sequence[str] | pd.Series, name: str) -> None:

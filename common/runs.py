@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from common import environment
-from common.config import Config, flatten
+from common.config import Config, flatten, foreign_keys
 from common.errors import KitError, cannot_write
 from common.run_lock import lock_run, unlock_run
+from common.run_pseudo import INPUTS, check_inputs
 
 # In which sessions, not what is trained.
 HOW = ("time_limit", "save_minutes", "halve_batch", "anomaly", "detect_anomaly")
@@ -29,7 +30,8 @@ class Run:
         """Make the folder and write config and environment into it.
 
         Raises:
-            KitError: the folder holds a run already and `resume` is off, or its config differs;
+            KitError: the folder holds a run already and `resume` is off, or its config or the
+                content of its pseudo-labels differs;
                 another process trains there; it cannot be written.
         """
         run = cls(folder)
@@ -37,6 +39,8 @@ class Run:
         try:
             if run.config_file.exists():
                 run._check_goes_on(config, resume)
+            if inputs := check_inputs(folder, config, run.config_file.exists()):
+                write_json(folder / INPUTS, inputs)
             write_json(run.config_file, config.model_dump(mode="json"))
             write_json(folder / "environment.json", environment.describe())
         except BaseException:  # nothing begins here, so the folder is free again
@@ -176,6 +180,7 @@ class Run:
     def _check_same(self, config: Config) -> None:
         old, new = (dict(flatten(c.model_dump(mode="json"))) for c in (self.config, config))
         free = ("train.epochs", "data.num_workers", *LATER, *(f"train.{key}" for key in HOW))
+        free += tuple(foreign_keys(config))  # which older runs may hold
         changed = [
             f"{key}: {old.get(key)!r} -> {new.get(key)!r}"
             for key in sorted(old.keys() | new.keys())

@@ -15,7 +15,7 @@ from common.errors import KitError, did_you_mean
 from common.figures.correlation import correlation_figure
 from common.metrics.base import Metric
 from common.metrics.detection import METRICS
-from common.oof_files import BLEND, read_experiment
+from common.oof_files import BLEND, PREFIX, read_experiment
 from common.runs import check_name
 
 
@@ -34,7 +34,7 @@ def blend_experiments(
         given_weights: such as 0.6,0.4; empty: all alike, where nothing is tuned.
         label: the blend is kept as blend-<label>; empty: its way.
     """
-    check_name(f"blend-{label}")
+    check_name(f"{PREFIX}{label}")
     competition, root = Competition.find(name), runs_dir(given_runs)
     joined = [read_experiment(root, name, one) for one in experiments]
     members = join_members(joined)
@@ -46,7 +46,7 @@ def blend_experiments(
     sign = 1 if metric.maximise else -1
     best = max(blends, key=lambda one: np.nan_to_num(sign * scores[one.how], nan=-np.inf))
     kept = next((one for one in blends if one.how == how), best)
-    folder = root / name / f"blend-{label or kept.how}"
+    folder = root / name / f"{PREFIX}{label or kept.how}"
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     figure = correlation_figure(
         correlations(members, metric), members.names, "How alike the errors are"

@@ -41,8 +41,11 @@ def check_data(
         model: also check that it can learn.
         deep: also train shortly on shuffled labels.
     """
+    from common.learners.early import check_config
+
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
+    check_config(competition, config)
     place, run = data_dir(name, given), Run(runs_dir(given_runs) / name / "check" / "fold0")
     with unchanged(run.folds_file):
         audit = _audit(competition, config, place, run)

@@ -8,7 +8,7 @@ from common import distributed
 from common.checkpoints import load_checkpoint
 from common.commands.chosen import choose_runs
 from common.competition import Competition
-from common.config import Config, PredictConfig, parse_overrides
+from common.config import Config, PredictConfig, parse_overrides, refuse_foreign
 from common.environment import data_dir, runs_dir
 from common.errors import KitError, did_you_mean
 
@@ -50,7 +50,7 @@ def predict_options(
     """Return the checkpoint's `predict` section with a blend's and overrides; None without any.
 
     Raises:
-        KitError: an override of anything else.
+        KitError: an override of anything else, or of what another task predicts with.
     """
     update = parse_overrides(overrides)
     for key in update:
@@ -61,8 +61,9 @@ def predict_options(
                 f"expected overrides of {SECTION}*, got '{key}': the rest is as the run was "
                 f"trained; {did_you_mean(meant, known)}"
             )
-    update = {**(blended or {}), **update}
-    if not update:
+    if not update and not blended:
         return None
     config = Config.model_validate(load_checkpoint(checkpoint)["config"])
-    return config.model_copy(update=update).predict
+    config = config.model_copy(update={**(blended or {}), **update})
+    refuse_foreign(config, list(update))
+    return config.predict

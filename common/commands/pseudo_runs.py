@@ -9,6 +9,7 @@ from common.data.files import some
 from common.data.windows import picture_of
 from common.errors import KitError, did_you_mean
 from common.keys import FOLD, IMAGE_ID
+from common.oof_files import PREFIX
 from common.runs import Run, find_runs
 
 
@@ -20,6 +21,11 @@ def runs_of_all_folds(name: str, experiment: str, root: Path) -> list[Run]:
     """
     known = [run for run in find_runs(root, name) if run.best().exists()]
     runs = sorted((run for run in known if run.experiment == experiment), key=lambda run: run.fold)
+    if not runs and experiment.startswith(PREFIX):
+        raise KitError(
+            f"expected an experiment, whose fold k labels for fold k, got '{experiment}'; name a "
+            "member of the blend"
+        )
     if not runs:
         others = sorted({run.experiment for run in known})
         hint = f"{did_you_mean(experiment, others)}; or " if others else ""

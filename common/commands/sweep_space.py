@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.config import Config, parse_overrides
+from common.config import Config, parse_overrides, refuse_foreign
 from common.errors import KitError
 
 WIDE = 10  # times the lower end: a range of decimals so wide is drawn by its logarithm
@@ -70,7 +70,7 @@ def parse_space(
     base = config.model_copy(update=parse_overrides(fixed))
     for key, values in space.items():
         for value in values.ends:
-            base.model_copy(update={key: value})
+            refuse_foreign(base.model_copy(update={key: value}))
     return space, fixed
 
 

@@ -32,11 +32,13 @@ def train_folds(
     Of several folds, those that another process is at, or finishes meanwhile, are left to it. The
     processes that torchrun started train one fold after the other together.
     """
+    from common.learners.early import check_config
+
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
     check_name(stored_as or experiment)
+    check_config(competition, config)
     place = data_dir(name, given_data)
-    _check_looks(competition, config)
     tell_test_set(competition, config, place)
     root = runs_dir(given_runs) / name / (stored_as or experiment)
     folders = [root / f"fold{number}" for number in chosen_folds(fold, config)]
@@ -57,15 +59,6 @@ def _begun(folders: Sequence[Path], config: Config, resume: bool) -> Iterator[Ru
             unlock_run(run.folder)
             continue
         yield Run.create(run.folder, config, resume)
-
-
-def _check_looks(competition: Competition, config: Config) -> None:
-    from common.learners.early import check_ranking
-
-    module = competition.module("train")
-    made_by = getattr(getattr(module, "make_learner", None), "__module__", "")
-    if made_by == f"common.learners.{config.task}" and not hasattr(module, "LossTerm"):
-        check_ranking(config)  # terms of one's own are known once there is a learner
 
 
 def tell_test_set(competition: Competition, config: Config, place: Path) -> None:

@@ -18,6 +18,7 @@ from common.environment import data_dir, describe, runs_dir
 from common.environment import device as find_device
 from common.errors import KitError
 from common.learners.base import Learner
+from common.learners.early import check_config
 from common.learners.sanity.one_batch import on_device
 from common.learners.trial import Trial, compare
 from common.learners.trouble import is_out_of_memory
@@ -67,6 +68,7 @@ def tune_experiment(
     """
     competition = Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
+    check_config(competition, config)
     place, run = data_dir(name, given_data), Run(runs_dir(given_runs) / name / "tune" / "fold0")
     with unchanged(run.folds_file):
         tuning = Tuning(competition, config, place, run, time.monotonic() + 60 * minutes)

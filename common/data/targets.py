@@ -14,12 +14,6 @@ from common.keys import IMAGE_ID, LABEL, auxiliary_target
 
 FIX = "drop or mend them in competitions/<name>/data.py"
 BINS = 10  # of about as many rows, by which folds of numbers are kept alike
-CLASSES_ONLY = {  # what makes no sense of numbers: keys and what they are unless set
-    "data.sampler": "none",
-    "data.pseudo": "",
-    "train.class_weights": "none",
-    "log.cam_class": "",
-}
 
 
 def check_values(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -40,11 +34,9 @@ def check_targets(frame: pd.DataFrame, config: Config) -> None:
     """Raise KitError unless the target columns are what `target` says of them.
 
     Raises:
-        KitError: a number that is none, a class or grade beyond the list, or an option that needs
-            classes where there are numbers.
+        KitError: a number that is none, or a class or grade beyond the list.
     """
     if config.kind == "regression":
-        _refuse_options(config)
         check_values(frame, config.classes)
     elif not config.multilabel and LABEL in frame and frame[LABEL].dtype.kind in "iu":
         labels, last = frame[LABEL].to_numpy(), len(config.classes) - 1
@@ -124,14 +116,3 @@ def _refuse_rows(frame: pd.DataFrame, column: str, wrong: np.ndarray, expected: 
         f"expected {expected} in column '{column}', row {row} (image_id '{image_id}') has "
         f"'{frame[column].iloc[row]}' ({int(wrong.sum())} such rows); {FIX}"
     )
-
-
-def _refuse_options(config: Config) -> None:
-    for key, usual in CLASSES_ONLY.items():
-        part, _, name = key.partition(".")
-        value = getattr(getattr(config, part), name)
-        if value != usual:
-            raise KitError(
-                f"expected {key}={usual!r} for a regression, got {value!r}; it is an option of "
-                "classes, take it out"
-            )

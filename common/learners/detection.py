@@ -22,7 +22,6 @@ from common.keys import (
     TARGET,
 )
 from common.learners.base import Learner
-from common.learners.refuse import refuse_options_of_classifiers
 from common.losses.terms import Loss, LossTerm
 from common.metrics.base import Metric
 from common.metrics.detection import separate_classes, tune_confidence
@@ -66,7 +65,6 @@ def make_learner(
     config: Config,
 ) -> DetectionLearner:
     """Return the Learner with loss and optimiser as the config says."""
-    refuse_options_of_classifiers(config)
     return DetectionLearner(
         model,
         train_loader,

@@ -28,7 +28,7 @@ from common.callbacks.schedule import Schedule, freeze_then, hold, make_shape
 from common.callbacks.swa import Swa
 from common.callbacks.unfreeze import Unfreeze
 from common.checkpoints import load_newest
-from common.config import Config, flatten
+from common.config import Config, flatten, refuse_foreign
 from common.data.loaders import stop_workers
 from common.errors import KitError
 from common.learners.base import Learner
@@ -113,6 +113,7 @@ def train_run(
     """
     if rehearse(learner):
         return {}
+    refuse_foreign(config)  # told before there was a learner, where a command trains
     if config.model.compile:
         compile_model(learner.model, learner.device)
     resume = distributed.from_first(resume and run.can_resume)

@@ -14,7 +14,6 @@ from common.errors import KitError, did_you_mean
 from common.evaluation import Evaluation
 from common.keys import GROUP, IGNORE, IMAGE_ID, MASK, MASK_LOGITS, PREDICTION, THRESHOLD
 from common.learners.base import Learner
-from common.learners.refuse import refuse_options_of_classifiers
 from common.losses.segmentation import (
     MaskLoss,
     binary_cross_entropy_mask,
@@ -76,10 +75,6 @@ def make_learner(
     config: Config,
 ) -> SegmentationLearner:
     """Return the Learner with loss and optimiser as the config says."""
-    refuse_options_of_classifiers(config)
-    for key in ("mixup", "cutmix", "mosaic"):
-        if getattr(config.train, key):
-            raise KitError(f"expected train.{key}=0, for masks are not mixed; set it to 0")
     return SegmentationLearner(
         model,
         train_loader,
@@ -94,9 +89,18 @@ def make_learner(
 
 
 def segmentation_loss(config: Config) -> Loss:
-    """Return the terms of `train.loss` for the mask, and again for each of `model.strides`."""
-    terms = []
-    for name, weight in (config.train.loss or USUAL).items():
+    """Return the terms of `train.loss` for the mask, and again for each of `model.strides`.
+
+    Raises:
+        KitError: a term is unknown, or labels are to be smoothed and none of the terms does.
+    """
+    named, smoothing, terms = config.train.loss or USUAL, config.train.label_smoothing, []
+    if smoothing and "bce" not in named:
+        raise KitError(
+            f"expected bce in train.loss, which train.label_smoothing={smoothing:g} is of alone, "
+            f"got {', '.join(named)}; add bce or set train.label_smoothing=0"
+        )
+    for name, weight in named.items():
         if name not in TERMS:
             hint = did_you_mean(name, TERMS)
             raise KitError(f"unknown term '{name}' in train.loss of segmentation; {hint}")

@@ -10,10 +10,11 @@ from common.blending.keep import PLAN
 from common.commands.chosen import choose_runs
 from common.commands.train import chosen_folds
 from common.competition import Competition
-from common.config import Config, expand_files, parse_overrides
+from common.config import Config, expand_files, parse_overrides, refuse_foreign
 from common.data.pseudo_move import FOLDS_FILE, check_pseudo, leave
 from common.environment import git_state, runs_dir
 from common.errors import KitError
+from common.learners.early import check_config
 from common.runs import write_json
 
 from .closure import distributions
@@ -50,7 +51,9 @@ def pack_prediction(
     if plan:
         blended = {**blended, "predict.blend": PLAN}  # beside the checkpoints, there
     config = without_places(chosen[0].config)
-    config = config.model_copy(update={**blended, **parse_overrides(overrides)})
+    given = parse_overrides(overrides)
+    config = config.model_copy(update={**blended, **given})
+    refuse_foreign(config, list(given))
     if plan and config.predict.weights:  # or the kernel would be the first to say so
         raise KitError("expected predict.weights or a blend of its own weights, got both; drop one")
     limit = config.predict.time_limit or round(config.kernel.hours * (1 - FINISHING), 3)
@@ -86,6 +89,7 @@ def pack_training(
     """Pack the kernel that trains an experiment; return the folder."""
     root, competition = runs_dir(given_runs), Competition.find(name)
     config = competition.experiment(experiment).model_copy(update=parse_overrides(overrides))
+    check_config(competition, config)
     folds = chosen_folds(fold, config)  # or say which there are, before a session is spent
     labels, folds_file = config, root / name / FOLDS_FILE
     if config.data.pseudo:

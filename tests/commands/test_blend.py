@@ -301,7 +301,9 @@ def test_a_blend_is_scored_like_an_experiment(project, runs):
     assert re.search(r"blend-x against b:\n  accuracy: better by \+0\.\d+ \(95% interval", text)
     for words, telling in (
         (("oof", "colours", "-e", "blend-x", "--tta"), "expected an experiment with --tta"),
-        (("oof", "colours", "-e", "blend-y"), "did you mean 'blend-x'?"),
+        (("oof", "colours", "-e", "blend-y"), "blend-x'?; or kit blend colours --run EXPERIMENT"),
+        (("oof", "colours", "-e", "blend-y"), "--run EXPERIMENT --name y"),
+        (("pseudo", "colours", "-e", "blend-x"), "name a member of the blend"),
         (("blend", "colours", "--run", "blend-x", "--run", "b"), "blend-x is a blend itself"),
         (("predict", "colours", "--run", "blend-x", "--run", "a"), "expected a blend alone"),
     ):

@@ -24,7 +24,9 @@ def test_each_fold_goes_on_with_the_labels_of_its_own_model(project, data, tmp_p
     assert project("train", "colours", *FAST, *FOLDS)[0] == 0
     code, text = project("pseudo", "colours", "--least", "1")
     assert (code, "lower --least" in text) == (2, True)
-    code, text = project("pseudo", "colours", "--soft", "--least", "0", "--top", "0.5")
+    code, text = project(
+        "pseudo", "colours", "-e", "baseline", "--soft", "--least", "0", "--top", "0.5"
+    )
     assert code == 0, text
     file = tmp_path / "runs" / "colours" / "pseudo-baseline.parquet"
     table = pd.read_parquet(file)
@@ -60,7 +62,7 @@ def _check_labels(rows: pd.DataFrame, run: Run, data: Path) -> None:
 
 
 def test_a_lacking_fold_is_named(begun, tmp_path):
-    code, text = begun("pseudo", "colours", "--run", "basline")
+    code, text = begun("pseudo", "colours", "-e", "basline")
     assert (code, "did you mean 'baseline'?" in text) == (2, True)
     run_of(tmp_path, "baseline", 1).best().unlink()
     code, text = begun("pseudo", "colours")

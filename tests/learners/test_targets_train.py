@@ -210,8 +210,6 @@ WRONG = [
     (GRADES, {"label": 4}, "a grade of 0 to 3 in every row in column 'label', row 3"),
     ({**GRADES, "model.auxiliary": {"agge": 1}}, {}, "'agge' .* as model.auxiliary names it"),
     ({**NUMBERS, "model.auxiliary": {"label": 2}}, {}, "classes 0 to 1, or nothing, in"),
-    ({**NUMBERS, "data.sampler": "balanced"}, {}, r"data\.sampler='none' for a regression"),
-    ({**NUMBERS, "data.pseudo": "x"}, {}, r"data\.pseudo='' for a regression"),
     ({**NUMBERS, "metric": "accuracy"}, {}, "name of a regression metric, got 'accuracy'"),
     ({**NUMBERS, "train.loss.cross_entropy": 1}, {}, "train.loss of numbers; known|did you"),
     ({**NUMBERS, "train.loss": {"mse": 1, "binary_cross_entropy": 1}}, {}, "alone in train.loss"),

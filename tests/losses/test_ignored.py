@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.config import Config, DataConfig
+from common.config import Config, DataConfig, ModelConfig, TrainConfig
 from common.keys import IGNORE, MASK, MASK_LOGITS, MASK_LOGITS_STRIDE_4
 from common.learners.segmentation import TERMS, segmentation_loss
 
@@ -19,8 +19,8 @@ def settings_of(name: str, classes: int) -> Config:
         classes=tuple(f"c{number}" for number in range(classes)),
         metric="iou",
         data=DataConfig(img_size=8),
-    ).model_copy(
-        update={"train.loss": {name: 1.0}, "train.label_smoothing": 0.1, "model.strides": (4,)}
+        model=ModelConfig(strides=(4,)),
+        train=TrainConfig(loss={name: 1.0}, label_smoothing=0.1 if name == "bce" else 0),
     )
 
 

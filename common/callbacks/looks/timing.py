@@ -9,7 +9,7 @@ import torch
 
 from common.callbacks.looks.base import Look
 from common.callbacks.looks.steps import Listener, StepLook
-from common.config import Config
+from common.config import Config, foreign_keys
 from common.evaluation import Evaluation
 from common.figures.timing import timing_figure
 from common.loggers.base import Logger
@@ -163,7 +163,8 @@ def judge(seconds: dict[str, float], config: Config) -> tuple[str, str]:
     training = sum(seconds.values()) - seconds["validation"]
     share = {part: value / max(training, 1e-9) for part, value in seconds.items()}
     if share["data"] > 0.25:
-        remedy = "more data.num_workers" if config.data.cache else CACHE
+        no_more = config.data.cache or "data.cache" in foreign_keys(config)
+        remedy = "more data.num_workers" if no_more else CACHE
         return "input", f"input-bound: {share['data']:.0%} of training waits for images; {remedy}"
     if share["copy"] > 0.15:
         return "copy", f"copy-bound: {share['copy']:.0%} of training copies batches; {COPY}"

@@ -1,42 +1,16 @@
 """Guessing a classification competition's layout from its files."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 
+from common.commands.scaffold.cells import GRADES, are_grades, are_marks, are_one_hot, are_real
 from common.commands.scaffold.files import fill, folders_of, named, quoted, read_rows, story
+from common.commands.scaffold.kinds import CLASSES, HINT, NUMBERS, SEVERAL
 
 HARD = (
     "    return pd.DataFrame({ID: predictions[IMAGE_ID], TARGET: probabilities.idxmax(axis=1)})\n"
 )
 SOFT = "    return pd.concat([predictions[IMAGE_ID].rename(ID), {}], axis=1)\n"
-MANY = 10  # different numbers, some with a fraction, from which on they are no classes
-GRADES = range(3, 21)  # how many grades may be: labels 0, 1, 2, ...
-
-
-CLASSES = {
-    "metric": "accuracy",
-    "watch": "macro_f1",
-    "classes_word": "Classes",
-    "classes_comment": "",
-    "predicted": "a probability per class",
-    "variable": "probabilities",
-}
-NUMBERS = {
-    "metric": "rmse",
-    "watch": "mae",
-    "classes_word": "Predicted numbers",
-    "classes_comment": "  # columns to predict",
-    "predicted": "the predicted numbers",
-    "variable": "numbers",
-    "rules": 'dtype="real"',
-    "target": '\n    target="regression",  # the classes are columns of real numbers',
-}
-HINT = (
-    '\n    # target="ordinal",  # if the classes are grades, the lowest first; '
-    'metric="quadratic_kappa"'
-)
 
 
 @dataclass
@@ -52,6 +26,7 @@ class Layout:
     classes: tuple[str, ...] = ("first", "second")
     soft: bool = False  # a column of probabilities per class instead of the class
     numbers: bool = False  # `classes` are columns of real numbers
+    several: bool = False  # `classes` are columns of 0 and 1, any number of them 1 in a row
     grades: bool = False  # `classes` may be grades
     notes: list[str] = field(default_factory=list)
 
@@ -69,16 +44,21 @@ class Layout:
             if self.soft
             else f"from competitions.{name}.config import CLASSES\n",
             "class_list": ", ".join(self.classes),
-            "rules": "low=0, high=1" if self.soft else "choices=CLASSES",
-            **(NUMBERS if self.numbers else {**CLASSES, "target": HINT if self.grades else ""}),
+            "rules": "low=0, high=1" if self.soft or self.several else "choices=CLASSES",
+            **self._kind,
         }
+
+    @property
+    def _kind(self) -> dict[str, str]:
+        if self.numbers or self.several:
+            return NUMBERS if self.numbers else SEVERAL
+        return {**CLASSES, "target": HINT if self.grades else ""}
 
     @property
     def to_submission(self) -> str:
         """The last line of the generated data.py."""
-        if self.numbers:
-            return SOFT.format(NUMBERS["variable"])
-        return SOFT.format(CLASSES["variable"]) if self.soft else HARD
+        columns = self.soft or self.numbers or self.several
+        return SOFT.format(self._kind["variable"]) if columns else HARD
 
 
 def make_files(name: str, data: Path) -> tuple[dict[str, str], list[str]]:
@@ -86,7 +66,7 @@ def make_files(name: str, data: Path) -> tuple[dict[str, str], list[str]]:
     layout = find_layout(data)
     values = {"name": name, **layout.values(name)}
     read = "data_folders.py" if layout.train_csv is None else "data_csv.py"
-    read = "data_numbers.py" if layout.numbers else read
+    read = "data_columns.py" if layout.numbers or layout.several else read
     text = fill("classification", read, values) + fill("classification", "data_test.py", values)
     files = story("classification", name, values)
     return {**files, "data.py": text + layout.to_submission}, layout.notes
@@ -119,6 +99,13 @@ def _recognised(layout: Layout) -> str:
     names = ", ".join(layout.classes[:12])
     if layout.numbers:
         return f"found real numbers in {names}: a regression, with metric rmse (see config.py)"
+    if layout.several:
+        return (
+            f"found 0 and 1 in {names}, not always a single 1 in a row: any number of "
+            f"{len(layout.classes)} classes per image, with metric mean_column_auc; if they are "
+            "something else, mend classes, multilabel and metric in config.py and read_train in "
+            "data.py"
+        )
     said = f"found {len(layout.classes)} classes: {names}"
     if layout.grades:
         said += '; if these are grades, set target="ordinal" in config.py'
@@ -144,6 +131,19 @@ def _read_table(path: Path, sample: Path, layout: Layout) -> None:
     layout.numbers = bool(numbers)
     layout.classes = numbers or tuple(sorted(distinct[layout.label_column]))
     layout.grades = are_grades(layout.classes)
+    if are_marks({column: distinct[column] for column in asked or distinct}):
+        _read_marks(rows, tuple(asked or distinct), layout)
+
+
+def _read_marks(rows: list[dict[str, str]], columns: tuple[str, ...], layout: Layout) -> None:
+    layout.several = not are_one_hot(rows, columns)
+    if layout.several:
+        layout.classes = columns
+    else:
+        layout.notes.append(
+            f"one of {', '.join(columns)} alone is 1 in every row: if they are the classes, name "
+            "them in config.py, and read the label in data.py by their idxmax"
+        )
 
 
 def _read_sample(path: Path, layout: Layout) -> None:
@@ -154,6 +154,10 @@ def _read_sample(path: Path, layout: Layout) -> None:
     if layout.train_csv is None:
         layout.id_column = columns[0]
     layout.soft = not layout.numbers and set(layout.classes) <= set(columns[1:])
+    if layout.several and not layout.soft:
+        layout.notes.append(
+            "the sample submission has no column per class: mend to_submission in data.py"
+        )
     if not layout.soft and layout.train_csv is None:
         layout.label_column = columns[-1]
     if columns[0] != layout.id_column:
@@ -166,18 +170,3 @@ def read_columns(path: Path) -> list[str]:
     """Return the names of a csv's columns; none if there is no such file."""
     rows = read_rows(path, most=1) if path.exists() else []
     return list(rows[0]) if rows else []
-
-
-def are_real(values: set[str], rows: int) -> bool:
-    """Tell whether different cells of a column are numbers of which many, with fractions."""
-    try:
-        numbers = {float(value) for value in values if value.strip()}
-    except ValueError:
-        return False
-    fractions = any(isfinite(number) and not number.is_integer() for number in numbers)
-    return fractions and len(numbers) >= min(MANY, rows)
-
-
-def are_grades(classes: Sequence[str]) -> bool:
-    """Tell whether classes are 0, 1, 2 and so on, and few."""
-    return len(classes) in GRADES and set(classes) == {str(k) for k in range(len(classes))}
