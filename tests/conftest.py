@@ -23,17 +23,21 @@ torch.set_num_threads(1)
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _imported():
+@pytest.fixture(autouse=True, scope="module")
+def _module_freed():
+    """Free what a module's fixtures leave; what is imported stays, and is looked through once."""
     gc.collect()
-    gc.freeze()  # what is imported stays, so that looking through the rest is quick
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
-def _freed(_imported):
+def _freed(_module_freed):
     """Free what a test leaves: a learner is full of cycles, and its tensors count for nothing."""
     yield
     gc.collect()
+    gc.freeze()  # what is left was imported or is the module's, and need not be looked at again
 
 
 @pytest.fixture
