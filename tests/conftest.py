@@ -18,6 +18,7 @@ from PIL import Image
 import competitions
 from common.cli import main
 from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
+from common.metrics import resampling
 
 torch.set_num_threads(1)
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
@@ -101,3 +102,14 @@ def kit(monkeypatch, tmp_path, capsys):
     made = {f"competitions.{path.name}" for path in (tmp_path / "competitions").iterdir()}
     for name in [name for name in sys.modules if ".".join(name.split(".")[:2]) in made]:
         del sys.modules[name]
+
+
+@pytest.fixture
+def few_draws(monkeypatch):
+    """Draw samples anew a few times only, where no interval is read: boxes take seconds."""
+    repeat = resampling.repeat
+    monkeypatch.setattr(
+        resampling,
+        "repeat",
+        lambda scores, num, sizes, times, *rest: repeat(scores, num, sizes, min(times, 20), *rest),
+    )

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
         ("detection", add_labelled_boxes),
     ],
 )
+@pytest.mark.usefixtures("few_draws")
 def test_a_new_competition_goes_to_a_valid_submission_untouched(task, add, kit, things, tmp_path):
     add(things)
     tiny = (*TINY_OF[task], "log.looks=none")  # which are on show elsewhere

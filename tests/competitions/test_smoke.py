@@ -19,6 +19,7 @@ SMALL = {
 SHIPPED = [name for name in list_competitions() if (competitions_dir() / name / "demo.py").exists()]
 
 
+@pytest.mark.usefixtures("few_draws")
 @pytest.mark.parametrize("name", SHIPPED)
 def test_demo_data_to_a_valid_submission(name, kit, tmp_path, monkeypatch):
     sizes, words = SMALL.get(name, ({}, ()))
