@@ -18,22 +18,27 @@ from PIL import Image
 import competitions
 from common.cli import main
 from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
+from common.metrics import resampling
 
 torch.set_num_threads(1)
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _imported():
+@pytest.fixture(autouse=True, scope="module")
+def _module_freed():
+    """Free what a module's fixtures leave; what is imported stays, and is looked through once."""
     gc.collect()
-    gc.freeze()  # what is imported stays, so that looking through the rest is quick
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
-def _freed(_imported):
+def _freed(_module_freed):
     """Free what a test leaves: a learner is full of cycles, and its tensors count for nothing."""
     yield
     gc.collect()
+    gc.freeze()  # what is left was imported or is the module's, and need not be looked at again
 
 
 @pytest.fixture
@@ -97,3 +102,14 @@ def kit(monkeypatch, tmp_path, capsys):
     made = {f"competitions.{path.name}" for path in (tmp_path / "competitions").iterdir()}
     for name in [name for name in sys.modules if ".".join(name.split(".")[:2]) in made]:
         del sys.modules[name]
+
+
+@pytest.fixture
+def few_draws(monkeypatch):
+    """Draw samples anew a few times only, where no interval is read: boxes take seconds."""
+    repeat = resampling.repeat
+    monkeypatch.setattr(
+        resampling,
+        "repeat",
+        lambda scores, num, sizes, times, *rest: repeat(scores, num, sizes, min(times, 20), *rest),
+    )

@@ -22,7 +22,7 @@ from common.oof import PREDICTED, read_oof
 from common.runs import Run
 
 from .experiments import settings, write_experiment, write_folds
-from .things import TINY, add_boxes
+from .things import TINY_OF, add_boxes
 
 COLOURS = ["blue", "green", "red"]
 PROBS = ["prob_blue", "prob_green", "prob_red"]
@@ -411,7 +411,7 @@ def runs_of_things(kit, things, tmp_path):
     add_boxes(things)
     assert kit("new", "things", "--task", "detection")[0] == 0
     for name, rate in (("a", 0.01), ("b", 0.003)):
-        words = (*TINY, "log.looks=none", f"train.lr={rate}")
+        words = (*TINY_OF["detection"], "log.looks=none", f"train.lr={rate}")
         code, text = kit("train", "things", *words, "--name", name)
         assert code == 0, text
     return tmp_path / "runs"

@@ -9,7 +9,7 @@ import pytest
 
 from common.commands.scaffold.files import TEMPLATES
 
-from .things import TINY, add_boxes, add_codes, add_labelled_boxes, add_masks
+from .things import TINY_OF, add_boxes, add_codes, add_labelled_boxes, add_masks
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,12 +23,14 @@ ROOT = Path(__file__).parents[2]
         ("detection", add_labelled_boxes),
     ],
 )
+@pytest.mark.usefixtures("few_draws")
 def test_a_new_competition_goes_to_a_valid_submission_untouched(task, add, kit, things, tmp_path):
     add(things)
+    tiny = (*TINY_OF[task], "log.looks=none")  # which are on show elsewhere
     for words in (
         ("new", "things", "--task", task),
-        ("check", "things", *TINY),  # the network of the baseline would take a minute
-        ("train", "things", *TINY),
+        ("check", "things", *tiny),  # the network of the baseline would take a minute
+        ("train", "things", *tiny),
         ("oof", "things", *(["--parts"] if task == "segmentation" else [])),
         ("predict", "things"),
     ):

@@ -18,6 +18,11 @@ TINY = (
     "train.batch_size=2",
     "log.loggers=local",
 )
+HEADS = {
+    "segmentation": '{"decoder_channels": [32, 24, 16, 12, 8]}',
+    "detection": '{"fpn_channels": 64, "num_convs": 1, "extra_levels": false}',
+}
+TINY_OF = {task: (*TINY, f"model.decoder_arguments={head}") for task, head in HEADS.items()}
 CORNER = (8, 6, 30, 26)  # x1, y1, x2, y2 of the object in every picture
 
 

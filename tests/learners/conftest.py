@@ -2,7 +2,9 @@
 
 import os
 import signal
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from fastai.callback.core import Callback as FastaiCallback
@@ -17,34 +19,41 @@ from common.models.classifier import make_classifier
 from common.runs import Run
 
 
+def make(config: Config, frame: pd.DataFrame) -> ClassificationLearner:
+    torch.manual_seed(config.train.seed)
+    train, valid = fold_loaders(frame, 0, config)
+    metrics = choose_metrics(config)
+    return make_learner(make_classifier(config), train, valid, metrics, config)
+
+
+def train_in(
+    folder: Path, frame: pd.DataFrame, config: Config, callbacks=(), metrics=(), resume=False
+) -> Run:
+    run = Run.create(folder, config, resume)
+    seed_everything(config.train.seed, config.train.deterministic)
+    learner = make(config, frame)
+    learner.add_cbs(callbacks)
+    chosen = [*choose_metrics(config), *metrics]
+    for callback in learner.cbs:
+        if hasattr(callback, "scored"):
+            callback.scored = chosen
+    train_run(learner, config, run, chosen, resume)
+    return run
+
+
 @pytest.fixture
 def learner_of(colours):
     """Return a function from a config to a fresh, seeded Learner."""
-
-    def make(config: Config) -> ClassificationLearner:
-        torch.manual_seed(config.train.seed)
-        train, valid = fold_loaders(colours, 0, config)
-        metrics = choose_metrics(config)
-        return make_learner(make_classifier(config), train, valid, metrics, config)
-
-    return make
+    return lambda config: make(config, colours)
 
 
 @pytest.fixture
-def train(tmp_path, learner_of):
+def train(tmp_path, colours):
     """Return a function that trains a config in a named run folder; extra callbacks last."""
 
     def run_once(config: Config, name: str, *callbacks, metrics=(), resume: bool = False) -> Run:
-        run = Run.create(tmp_path / "colours" / name / "fold0", config, resume)
-        seed_everything(config.train.seed, config.train.deterministic)
-        learner = learner_of(config)
-        learner.add_cbs(callbacks)
-        chosen = [*choose_metrics(config), *metrics]
-        for callback in learner.cbs:
-            if hasattr(callback, "scored"):
-                callback.scored = chosen
-        train_run(learner, config, run, chosen, resume)
-        return run
+        folder = tmp_path / "colours" / name / "fold0"
+        return train_in(folder, colours, config, callbacks, metrics, resume)
 
     return run_once
 

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import torch
+import torch.utils.tensorboard  # a second that each child would take
 
 import common.loggers.local as local
 import common.sealed as sealed

@@ -15,20 +15,8 @@ from common.errors import KitError
 from common.keys import IMAGE_ID, LABEL, LOSS
 from common.loggers.recording import RecordingLogger
 from common.metrics.base import Metric
-from common.runs import hash_weights
 
 from .conftest import SignalAt
-
-RICH = {  # everything that has a state of its own
-    "train.mixup": 0.4,
-    "train.ema_decay": 0.9,
-    "train.amp": "fp16",
-    "train.freeze_epochs": 1,
-    "train.epochs": 3,
-    "model.drop_rate": 0.3,
-    "data.augment": "medium",
-    "data.sampler": "sqrt",
-}
 
 
 def test_a_run_folder_holds_what_others_read(config, train):
@@ -96,36 +84,6 @@ def test_every_metric_keeps_its_best_in_its_direction_and_nan_never_wins(config,
     assert epochs == {"falling_up": 1, "falling_down": 3, "gappy": 1}
     assert not run.best("never").exists()
     assert run.best("loss").exists()
-
-
-def test_two_runs_are_bit_identical(config, train):
-    config = config.model_copy(update={**RICH, "train.deterministic": True})
-    first, second = (train(config, name).summary["weights_sha256"] for name in ("one", "two"))
-    assert first == second
-
-
-def test_looks_and_loggers_change_no_bit(config, train):
-    config = config.model_copy(update={**RICH, "train.deterministic": True})
-    off = config.model_copy(update={"log.looks": "none", "log.loggers": []})
-    on = config.model_copy(
-        update={"log.looks": "all", "log.loggers": ["wandb", "tensorboard", "local"]}
-    )
-    assert train(off, "off").summary["weights_sha256"] == train(on, "on").summary["weights_sha256"]
-
-
-@pytest.mark.parametrize("batch", [3, 4, 6, 7])  # 3 batches an epoch: between epochs and within
-def test_ctrl_c_saves_and_resuming_ends_in_the_same_bits(config, train, batch, capsys):
-    config = config.model_copy(update={**RICH, "train.deterministic": True})
-    straight = train(config, "straight")
-    broken = train(config, "broken", SignalAt(batch))
-    assert broken.status == "interrupted"
-    assert broken.summary["interrupted_by"] == "SIGINT"
-    resumed = train(config, "broken", resume=True)
-    assert resumed.status == "finished"
-    assert resumed.summary["weights_sha256"] == straight.summary["weights_sha256"]
-    ours, theirs = (load_checkpoint(run.last)["weights"] for run in (resumed, straight))
-    assert hash_weights(ours) == hash_weights(theirs)
-    assert resumed.summary["metrics"]["valid/loss"] == straight.summary["metrics"]["valid/loss"]
 
 
 def test_the_wandb_run_goes_on_under_its_id(config, train):

@@ -1,6 +1,7 @@
 """A competition of one's own with a trained run, and wheels without a package index."""
 
 import base64
+import shutil
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -38,13 +39,25 @@ def data(colours, tmp_path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def first(tmp_path_factory) -> Path:
+    """Where the first test that trains leaves a copy for the others."""
+    return tmp_path_factory.mktemp("first")
+
+
 @pytest.fixture
-def trained(kit, data):
+def trained(kit, data, first, tmp_path):
     """Return the command line, after `kit new` and `kit train` of the colours."""
-    code, text = kit("new", "colours", "--data", data)
-    assert code == 0, text
-    code, text = kit("train", "colours", "--data", data, *FAST)
-    assert code == 0, text
+    parts = ("competitions", "runs")
+    if not (first / "runs").exists():
+        code, text = kit("new", "colours", "--data", data)
+        assert code == 0, text
+        code, text = kit("train", "colours", "--data", data, *FAST)
+        assert code == 0, text
+        for part in parts:
+            shutil.copytree(tmp_path / part, first / part)
+    for part in parts:
+        shutil.copytree(first / part, tmp_path / part, dirs_exist_ok=True)
     return kit
 
 
