@@ -100,6 +100,7 @@ class Interrupt(Callback):
             self.asked = self.asked or f"time limit of {self.session.hours:g} h"
         if distributed.any_of(bool(self.asked)):
             reasons = filter(None, distributed.gather(self.asked))
+            self.learn.settle()
             self.learn.interrupted = next(reasons)
             raise CancelFitException()
 
