@@ -3,6 +3,7 @@
 from math import isfinite
 from typing import Literal
 
+import torch
 from fastai.callback.core import CancelBatchException, CancelFitException, CancelStepException
 from torch import Tensor
 
@@ -16,7 +17,7 @@ from common.callbacks.anomaly.moment import (
     Generators,
     Moment,
     Random,
-    norm_of,
+    norms_of,
     trained_parameters,
 )
 from common.callbacks.anomaly.replay import Replay
@@ -70,7 +71,7 @@ class Anomalies(Callback):
         self.scaled = scaler is not None and scaler.is_enabled()
         self.gate = self._make_gate()
         self.at_once = distributed.size() > 1 or any(isinstance(cb, Ema) for cb in learn.cbs)
-        self.norm: Tensor | None = None  # of the gradients of the step, for whoever needs it too
+        self.norms: list[Tensor] = []  # of the gradients of a step, for whoever needs them too
         self.open: list[Moment] = []  # of a step whose verdict is not read yet
         self.count, self.in_a_row, self.overflows = 0, 0, 0
         self.ours = self.detected = False
@@ -109,12 +110,10 @@ class Anomalies(Callback):
             raise Again()
 
     def before_step(self) -> None:
-        gradients = [g for p in self.parameters if (g := p.grad) is not None]
         # The scaler has looked at fp16 gradients already.
-        self.norm = norm_of(gradients) if gradients and not self.scaled else None
-        norms = [] if self.norm is None else [self.norm]
+        self.norms = [] if self.scaled else norms_of(self.parameters)
         # gradients are of all processes already, losses are not
-        total = distributed.add_up(sum([*self._losses(), *norms]))
+        total = distributed.add_up(torch.stack([*self._losses(), *self.norms]).sum())
         if self.gate and not self.detected:
             self.gate.set(total)
         elif self.detected or not isfinite(total.item()):

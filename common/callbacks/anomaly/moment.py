@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from common.models.normalise import Normalise
+
 RARELY = 64  # steps between looks at generators that nobody uses
 
 
@@ -43,7 +45,7 @@ class Generators:
     """
 
     def __init__(self) -> None:
-        self.host: tuple[Any, ...] = ()  # states when they were last taken
+        self.host: Any = None  # states when they were last taken
         self.every = self.left = 1
 
     def take(self) -> Random:
@@ -51,10 +53,11 @@ class Generators:
         self.left -= 1
         if not self.left:
             known, self.host = self.host, of_host()
-            used = not known or not _same(known, self.host)
+            used = known is None or not _same(known, self.host)
             self.every = 1 if used else min(2 * self.every, RARELY)
             self.left = self.every
-        return Random(*self.host, *of_torch())
+        python, numbers = self.host
+        return Random(python, numbers, *of_torch())
 
 
 def of_host() -> tuple[Any, Any]:
@@ -68,7 +71,7 @@ def of_torch() -> tuple[Tensor, list[Tensor]]:
     return torch.get_rng_state(), cuda
 
 
-def _same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+def _same(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
     (python, numbers), (python_then, numbers_then) = one, other
     rest = numbers[2:] == numbers_then[2:] and np.array_equal(numbers[1], numbers_then[1])
     return rest and python == python_then
@@ -78,7 +81,8 @@ class Buffers:
     """Copies of a model's buffers (running means of norms), in memory that is used again."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.buffers = list(model.buffers())
+        changing = (module for module in model.modules() if not isinstance(module, Normalise))
+        self.buffers = [buffer for module in changing for buffer in module.buffers(recurse=False)]
         self.free: list[list[Tensor]] = []
 
     @torch.no_grad()
@@ -129,10 +133,11 @@ def trained_parameters(learn: Any) -> list[nn.Parameter]:
     return [p for p in learn.model.parameters() if id(p) in moved]
 
 
-def norm_of(gradients: list[Tensor]) -> Tensor:
-    """Return the L2 norm of all gradients together, a scalar; nothing is read from it.
+def norms_of(parameters: Sequence[nn.Parameter]) -> list[Tensor]:
+    """Return the L2 norm of each gradient, scalars on the device; nothing is read from it.
 
     The cheapest pass over gradients that misses nothing that is not finite. It also overflows for
     a finite gradient beyond 1e19, which no training survives either.
     """
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    gradients = [g for p in parameters if (g := p.grad) is not None]
+    return list(torch._foreach_norm(gradients)) if gradients else []
