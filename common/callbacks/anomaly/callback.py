@@ -1,9 +1,7 @@
 """Withholds a step whose loss or gradients are not finite, and says where that began."""
 
-from math import isfinite
 from typing import Literal
 
-import torch
 from fastai.callback.core import CancelBatchException, CancelFitException, CancelStepException
 from torch import Tensor
 
@@ -17,7 +15,9 @@ from common.callbacks.anomaly.moment import (
     Generators,
     Moment,
     Random,
+    are_finite,
     norms_of,
+    total_of,
     trained_parameters,
 )
 from common.callbacks.anomaly.replay import Replay
@@ -112,11 +112,10 @@ class Anomalies(Callback):
     def before_step(self) -> None:
         # The scaler has looked at fp16 gradients already.
         self.norms = [] if self.scaled else norms_of(self.parameters)
-        # gradients are of all processes already, losses are not
-        total = distributed.add_up(torch.stack([*self._losses(), *self.norms]).sum())
+        values = [*self._losses(), *self.norms]  # gradients are of all processes, losses are not
         if self.gate and not self.detected:
-            self.gate.set(total)
-        elif self.detected or not isfinite(total.item()):
+            self.gate.set(total_of(values))
+        elif self.detected or not are_finite(values):
             self._meet(sure=True)
             self.ours = True
             raise CancelStepException()
@@ -177,7 +176,7 @@ class Anomalies(Callback):
         self.detected = True
 
     def _loss_is_lost(self) -> bool:
-        return not all(isfinite(loss.item()) for loss in self._losses())
+        return not all(is_finite(loss) for loss in self._losses())
 
     def _losses(self) -> list[Tensor]:
         return [moment.loss for moment in self.group if moment.loss is not None]

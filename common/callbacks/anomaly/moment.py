@@ -3,12 +3,14 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from common import distributed
 from common.models.normalise import Normalise
 
 RARELY = 64  # steps between looks at generators that nobody uses
@@ -85,7 +87,6 @@ class Buffers:
         self.buffers = [buffer for module in changing for buffer in module.buffers(recurse=False)]
         self.free: list[list[Tensor]] = []
 
-    @torch.no_grad()
     def copy(self) -> list[Tensor]:
         """Return copies, to be given to `free` when they are no longer needed."""
         if not self.free:
@@ -141,3 +142,18 @@ def norms_of(parameters: Sequence[nn.Parameter]) -> list[Tensor]:
     """
     gradients = [g for p in parameters if (g := p.grad) is not None]
     return list(torch._foreach_norm(gradients)) if gradients else []
+
+
+def total_of(values: list[Tensor]) -> Tensor:
+    """Return the sum of scalars over all processes: finite if they all are; nothing is read."""
+    return distributed.add_up(torch.stack(values).sum())
+
+
+def are_finite(values: list[Tensor]) -> bool:
+    """Tell whether all scalars are finite, by one read from the device.
+
+    What lies in the host's own memory is read quicker than added up.
+    """
+    if values[0].is_cpu and distributed.size() == 1:
+        return all(isfinite(value.item()) for value in values)
+    return isfinite(total_of(values).item())
