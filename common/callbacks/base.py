@@ -1,9 +1,11 @@
 """The base of the kit's callbacks."""
 
-from typing import Any
-
 from fastai.callback.core import Callback as FastaiCallback
 from fastcore.basics import camel2snake
+
+
+class Again(Exception):
+    """Run the batch once more, from its start: it began with what a bad step left behind."""
 
 
 class Callback(FastaiCallback):
@@ -18,5 +20,4 @@ class Callback(FastaiCallback):
         """The learner's attribute that holds the callback, apart from the learner's own names."""
         return f"{camel2snake(type(self).__name__)}_callback"
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
+    __setattr__ = object.__setattr__

@@ -85,6 +85,7 @@ class Checkpoint(Callback):
         if self.learn.training:
             self.done, self.between = self.learn.iter + 1, True
         if self.minutes and self.session.now() - self.saved > 60 * self.minutes and self.is_exact:
+            self.learn.settle()
             self.save()
 
     @property

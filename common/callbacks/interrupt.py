@@ -57,6 +57,8 @@ class Interrupt(Callback):
         now = self.session.now()
         self.session.took(STEP, now - self.last)
         self.last, self.moved = now, True
+        if not (self.session.hours or self.asked or distributed.size() > 1):
+            return
         if distributed.size() == 1 or self._all_are_here():
             self._stop_if_due(*self._ahead())
 
@@ -100,6 +102,7 @@ class Interrupt(Callback):
             self.asked = self.asked or f"time limit of {self.session.hours:g} h"
         if distributed.any_of(bool(self.asked)):
             reasons = filter(None, distributed.gather(self.asked))
+            self.learn.settle()
             self.learn.interrupted = next(reasons)
             raise CancelFitException()
 

@@ -1,5 +1,6 @@
 """Logs losses, metrics and every changing value of the optimiser."""
 
+from math import isfinite, nan
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from common.data.loaders import batch_size_of, share_of
 from common.keys import INDEX
 from common.loggers.base import Logger
 from common.loggers.buffer import ScalarBuffer
+from common.loggers.fan_out import Row
 
 CHANGING = ("lr", "momentum", "betas", "weight_decay", "eps")
 
@@ -36,38 +38,44 @@ class Record(Callback):
         self.buffer = ScalarBuffer(self.logger, self.every)
         self.several = len(self.learn.loss_func.terms) > 1
         self.groups = self.learn.opt.opt.param_groups
-        self.known: list[dict[str, float]] = [{} for _ in self.groups]
+        self.known: list[dict[str, Any]] = [{} for _ in self.groups]
         scaler = getattr(self.learn, "scaler", None)
         scaled = scaler is not None and scaler.is_enabled()
         self.history = []
-        self.total, self.count = self._nothing()
+        self.total, self.count = 0.0, 0  # loss and samples of the epoch, as far as they are read
+        self.sizes: list[int] = []  # samples of each step that is kept back
         self.skipped = 0
         self.scaling = [cb for cb in self.learn.cbs if scaled and isinstance(cb, HalfPrecision)]
 
     def after_batch(self) -> None:
         learn = self.learn
+        if self.buffer.is_last:
+            learn.settle()  # the device is asked anyway
         loss, rows, terms = self._losses()
-        finite = loss.isfinite()
-        self.total += torch.where(finite, loss * rows, 0)  # one NaN would hide the whole epoch
-        self.count += finite * rows
-        values: dict[str, Any] = {"train/loss": loss, **self._changed()}
-        if self.several:
-            values |= {f"train/loss_{name}": value for name, value in terms.items()}
+        values: dict[str, Any] = {"train/loss": loss}
+        self._add_changed(values)
+        for name, value in terms.items():
+            values[f"train/loss_{name}"] = value
         for amp in self.scaling:
             values["optimiser/loss_scale"] = amp.loss_scale
+        self.sizes.append(rows)
         epoch = learn.epoch + (learn.iter + 1) / learn.n_iter
-        self.buffer.add(values, global_step=learn.train_iter, epoch=epoch)
+        self._sum(self.buffer.add(values, global_step=learn.train_iter, epoch=epoch))
 
     def after_epoch(self) -> None:
         learn = self.learn
-        self.buffer.flush()
-        scores = {"train/loss_epoch": float(self.total / self.count)}
+        self._sum(self.buffer.flush())
+        scores = {"train/loss_epoch": self.total / self.count if self.count else nan}
         learn.scores = distributed.from_first(scores | valid_scores(learn))
         self.history.append({"epoch": learn.epoch + 1, **learn.scores})
         values = learn.scores | self._skipped()
         self.logger.scalars(values, global_step=learn.train_iter, epoch=learn.epoch + 1)
-        self.total, self.count = self._nothing()
+        self.total, self.count = 0.0, 0
         self.skipped = sum(amp.skipped_steps for amp in self.scaling)
+
+    def after_cancel_fit(self) -> None:
+        """Forget steps that will be made again, as an anomaly lets them."""
+        del self.sizes[self.buffer.forget(self.learn.train_iter) :]
 
     def after_fit(self) -> None:
         if not self.learn.interrupted:  # or the checkpoint has what is kept back
@@ -76,6 +84,7 @@ class Record(Callback):
     def saved_state(self) -> dict[str, Any]:
         return {
             "buffer": self.buffer.rows(),
+            "sizes": self.sizes,
             "known": self.known,
             "history": self.history,
             "total": self.total,
@@ -86,14 +95,22 @@ class Record(Callback):
     def restore_state(self, state: dict[str, Any]) -> None:
         """Go on with the epoch where another session left it."""
         self.buffer.restore(state["buffer"])
-        self.known, self.history = state["known"], state["history"]
-        self.total, self.count = (state[k].to(self.learn.device) for k in ("total", "count"))
+        self.known, self.history, self.sizes = state["known"], state["history"], state["sizes"]
+        self.total, self.count = state["total"], state["count"]
         self.skipped = state["skipped"]
+
+    def _sum(self, read: list[Row]) -> None:
+        """Add what was read to the epoch's mean; one NaN would hide all of it."""
+        for values, _, _ in read:
+            loss, rows = values["train/loss"], self.sizes.pop(0)
+            if isfinite(loss):
+                self.total += loss * rows
+                self.count += rows
 
     def _losses(self) -> tuple[torch.Tensor, int, dict[str, torch.Tensor]]:
         """Return the batch's loss, its samples and the mean of each term, over all processes."""
         learn = self.learn
-        loss, rows = learn.loss.detach(), len(learn.batch[INDEX])
+        loss, rows = learn.loss, len(learn.batch[INDEX])
         samples = learn.loss_func.samples if self.several else {}
         terms = {name: value.mean() for name, value in samples.items()}
         if distributed.size() == 1:
@@ -102,35 +119,25 @@ class Record(Callback):
         loss, *means = distributed.add_up(torch.stack([loss, *terms.values()]) * share)
         return loss, batch_size_of(learn.dls.train), dict(zip(terms, means, strict=True))
 
-    def _nothing(self) -> torch.Tensor:
-        """Return a sum and a count on the device: adding to them does not wait for the step."""
-        return torch.zeros(2, device=self.learn.device)
-
     def _skipped(self) -> dict[str, float]:
         """Return how many steps of the epoch fp16 left out, if it is on."""
         total = sum(amp.skipped_steps for amp in self.scaling)
         return {"optimiser/skipped_steps": total - self.skipped} if self.scaling else {}
 
-    def _changed(self) -> dict[str, float]:
-        """Return the learning rates, and of every group what is not as it was last logged."""
-        found = {}
+    def _add_changed(self, values: dict[str, Any]) -> None:
+        """Add the learning rates, and of every group what is not as it was last logged."""
         for group, known in zip(self.groups, self.known, strict=True):
-            for name, value in optimiser_values(group).items():
-                if name.startswith("lr") or value != known.get(name):
-                    found[f"optimiser/{name}_{group['group_name']}"] = known[name] = value
-        return found
-
-
-def optimiser_values(group: dict[str, Any]) -> dict[str, float]:
-    """Return the numbers of a parameter group that may change; pairs get a suffix."""
-    values: dict[str, float] = {}
-    for name in CHANGING:
-        value = group.get(name)
-        if isinstance(value, tuple):
-            values |= {f"{name}_{place}": float(part) for place, part in enumerate(value)}
-        elif value is not None:
-            values[name] = float(value)
-    return values
+            for name in CHANGING:
+                value, last = group.get(name), known.get(name)
+                if value == last and name != "lr":
+                    continue
+                known[name], prefix = value, f"optimiser/{name}"
+                if isinstance(value, tuple):
+                    for place, part in enumerate(value):
+                        if last is None or part != last[place]:
+                            values[f"{prefix}_{place}_{group['group_name']}"] = float(part)
+                else:
+                    values[f"{prefix}_{group['group_name']}"] = float(value)
 
 
 def valid_scores(learn: Any) -> dict[str, float]:

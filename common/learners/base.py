@@ -14,6 +14,7 @@ from fastai.learner import Recorder
 from torch import nn
 from torch.utils.data import DataLoader
 
+from common.callbacks.base import Again
 from common.callbacks.evaluate import Evaluate
 from common.callbacks.half_precision import refuse_half_weights
 from common.callbacks.parallel import Parallel
@@ -174,6 +175,21 @@ class Learner(DispatchLearner):
         self.n_iter = len(self.dl) + skipped
         for number, batch in enumerate(self.dl, skipped):
             self.one_batch(number, batch)
+
+    def one_batch(self, number: int, batch: dict[str, Any]) -> None:
+        """Run one batch, and once more if a callback asks for it."""
+        try:
+            super().one_batch(number, batch)
+            return
+        except Again:
+            pass  # its traceback holds the tensors of the first time
+        super().one_batch(number, batch)
+
+    def settle(self) -> None:
+        """Decide what is open about the last step; a fit that is watched on a GPU replaces it.
+
+        Whoever keeps the state between two batches asks for it before.
+        """
 
     def _do_one_batch(self) -> None:
         if self.parallel is None or not self.training:

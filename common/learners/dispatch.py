@@ -25,14 +25,17 @@ class DispatchLearner(Learner):
 
     def __call__(self, event_name: Any) -> None:
         """Run the handlers of an event, or of several."""
-        for name in [event_name] if isinstance(event_name, str) else event_name:
+        if isinstance(event_name, str):
+            self._call_one(event_name)
+            return
+        for name in event_name:
             self._call_one(name)
 
     def _call_one(self, event_name: str) -> None:
-        inner = event_name in INNER
+        inner, training = event_name in INNER, self.training
         for callback, handler in self._handlers(event_name):
-            listens = callback.run_train if self.training else callback.run_valid
-            if callback.run and (listens or not inner):
+            listens = not inner or (callback.run_train if training else callback.run_valid)
+            if listens and callback.run:
                 try:
                     handler()
                 except Exception as error:

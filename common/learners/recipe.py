@@ -11,6 +11,7 @@ from common.callbacks.anomaly import guards
 from common.callbacks.average import Average
 from common.callbacks.best import VALID_LOSS, Best
 from common.callbacks.checkpoint import Checkpoint
+from common.callbacks.clip import Clip
 from common.callbacks.console import Console
 from common.callbacks.ema import Ema
 from common.callbacks.half_precision import HalfPrecision
@@ -48,8 +49,6 @@ from common.session import Session
 
 def technique_callbacks(config: Config) -> list[Any]:
     """Return the callbacks that change how the weights are found."""
-    from fastai.callback.training import GradientClip
-
     train, callbacks = config.train, []
     shape = make_shape(train.schedule, train.warmup)
     if train.freeze_epochs:
@@ -68,7 +67,7 @@ def technique_callbacks(config: Config) -> list[Any]:
     if train.amp != "none":
         callbacks.append(HalfPrecision(train.amp))
     if train.clip_norm:
-        callbacks.append(GradientClip(train.clip_norm))
+        callbacks.append(Clip(train.clip_norm))
     if train.optimiser.startswith(LOOKAHEAD):
         callbacks.append(SlowWeights())
     if average := _average(config):

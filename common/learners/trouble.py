@@ -3,9 +3,11 @@
 import errno
 import gc
 import sys
+from contextlib import suppress
 from typing import Any
 
 import torch
+from fastai.callback.core import CancelFitException
 
 from common import distributed
 from common.callbacks.accumulate import Accumulate, batches_of
@@ -102,6 +104,8 @@ def _keep(learner: Learner, saver: Checkpoint) -> str:
         if isinstance(callback, Interrupt) and distributed.size() == 1:  # torchrun sends SIGTERM
             callback.release()
     if saver.between and learner.opt is not None and saver.is_exact:
+        with suppress(CancelFitException):  # what it rewinds is not lost
+            learner.settle()
         saver.save()
     if not saver.run_folder.can_resume:
         return "nothing is saved yet"

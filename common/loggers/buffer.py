@@ -26,18 +26,28 @@ class ScalarBuffer:
 
     def add(
         self, values: Mapping[str, float | torch.Tensor], global_step: int, epoch: float
-    ) -> None:
+    ) -> list[Row]:
         """Keep the floats and 0-d tensors of one step; every `every`-th call flushes."""
         kept = {k: v.detach() if isinstance(v, torch.Tensor) else v for k, v in values.items()}
         self._rows.append((kept, global_step, epoch))
-        if len(self._rows) >= self.every:
-            self.flush()
+        return self.flush() if len(self._rows) >= self.every else []
 
-    def flush(self) -> None:
-        """Log what is kept."""
-        rows, self._rows = self._rows, []
-        if rows and self._logger.loggers:
-            self._logger.window(_read(rows))
+    @property
+    def is_last(self) -> bool:
+        """Whether the next call of `add` will flush."""
+        return len(self._rows) + 1 >= self.every
+
+    def forget(self, global_step: int) -> int:
+        """Drop what is kept of later steps; return how many are left."""
+        self._rows = [row for row in self._rows if row[1] <= global_step]
+        return len(self._rows)
+
+    def flush(self) -> list[Row]:
+        """Log what is kept, and return it as plain numbers."""
+        rows, self._rows = _read(self._rows), []
+        if self._logger.loggers:
+            self._logger.window(rows)
+        return rows
 
     def rows(self) -> list[Row]:
         """Return what is kept as plain numbers, for a checkpoint."""

@@ -1,9 +1,13 @@
 """A whole run that meets a step that is not finite: it stops, says so, and goes on."""
 
+from functools import partial
+
 import pytest
 import torch
 from fastai.callback.core import Callback as FastaiCallback
 
+from common.callbacks import anomaly
+from common.callbacks.anomaly import Anomalies
 from common.callbacks.mix import Mix
 from common.environment import seed_everything
 from common.keys import IMAGE
@@ -42,11 +46,15 @@ class PoisonAt(FastaiCallback):
         ({}, 4, 1),
         ({"train.amp": "fp16"}, 4, 1),
         ({"train.accumulate": 2}, 4, 0),  # the first batch of the step, 3 batches an epoch
+        ({"train.ema_decay": 0.0}, 4, 1),  # on a GPU the host would learn of it in the next batch
+        ({"train.ema_decay": 0.0, "train.accumulate": 2}, 4, 0),
     ],
 )
 def test_a_stopped_run_goes_on_to_the_same_bits(
-    config, learner_of, tmp_path, update, poisoned, goes_on_at
+    config, learner_of, tmp_path, monkeypatch, update, poisoned, goes_on_at
 ):
+    gated = partial(Anomalies, gated="train.ema_decay" in update)
+    monkeypatch.setattr(anomaly, "Anomalies", gated)
     config = config.model_copy(update={**RICH, **update})
 
     def train(name: str, *callbacks, resume: bool = False) -> Run:

@@ -10,6 +10,7 @@ from fastai.callback.core import Callback
 
 from common.callbacks import anomaly
 from common.callbacks.anomaly import Anomalies
+from common.callbacks.anomaly.gate import Gate
 
 READS = ["item", "tolist", "cpu", "numpy", "__float__", "__int__", "__bool__", "__index__"]
 READS += ["__array__", "__contains__"]
@@ -63,6 +64,25 @@ def reader() -> str:
     return frame.f_code.co_filename.rpartition("/")[2] if frame else "elsewhere"
 
 
+class Asking:
+    """Counts how many steps after its own one the host asks whether a step was withheld."""
+
+    def __init__(self, monkeypatch, counting: Counting) -> None:
+        self.late: Counter[int] = Counter()
+        own, ask = Gate.set, Gate.was_shut
+
+        def set(gate, total):
+            gate.step = counting.steps
+            own(gate, total)
+
+        def was_shut(gate):
+            self.late[counting.steps - gate.step] += 1
+            return ask(gate)
+
+        monkeypatch.setattr(Gate, "set", set)
+        monkeypatch.setattr(Gate, "was_shut", was_shut)
+
+
 VARIANTS = {
     "plain": {},
     "all that a step may have": {
@@ -83,6 +103,7 @@ VARIANTS = {
 def test_a_step_reads_nothing_from_the_device(config, train, monkeypatch, variant) -> None:
     monkeypatch.setattr(anomaly, "Anomalies", partial(Anomalies, gated=True))  # as on a GPU
     counting = Counting(monkeypatch)
+    asking = Asking(monkeypatch, counting)
     common = {"train.batch_size": 2, "train.epochs": 1, "log.every": EVERY}
     train(config.model_copy(update=common | VARIANTS[variant]), "counted", counting)
     assert counting.steps == 12
@@ -91,3 +112,7 @@ def test_a_step_reads_nothing_from_the_device(config, train, monkeypatch, varian
     assert reads.pop("half_precision.py", 0) == counting.steps * (variant == "fp16")
     assert set(reads) <= ON_THE_HOST
     assert reads["gate.py"] <= counting.steps
+    read = counting.steps // EVERY  # steps after which losses are read: nothing is late then
+    late = {"plain": {1: counting.steps - read, 0: read}, "fp16": {}}
+    # an average of weights asks in its own step, behind the optimiser's work in the queue
+    assert asking.late == late.get(variant, {0: counting.steps // 2})

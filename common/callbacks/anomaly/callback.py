@@ -1,6 +1,5 @@
 """Withholds a step whose loss or gradients are not finite, and says where that began."""
 
-from math import isfinite
 from typing import Literal
 
 from fastai.callback.core import CancelBatchException, CancelFitException, CancelStepException
@@ -10,12 +9,23 @@ from common import distributed
 from common.callbacks.anomaly.agreement import agree, by_itself
 from common.callbacks.anomaly.finding import Finding, unknown
 from common.callbacks.anomaly.gate import Gate
-from common.callbacks.anomaly.moment import Buffers, Cursor, Moment, Random, finite_total
+from common.callbacks.anomaly.moment import (
+    Buffers,
+    Cursor,
+    Generators,
+    Moment,
+    Random,
+    are_finite,
+    norms_of,
+    total_of,
+    trained_parameters,
+)
 from common.callbacks.anomaly.replay import Replay
 from common.callbacks.anomaly.report import MOST, Reporter
 from common.callbacks.anomaly.trace import is_finite
-from common.callbacks.base import Callback
+from common.callbacks.base import Again, Callback
 from common.callbacks.checkpoint import Checkpoint
+from common.callbacks.ema import Ema
 from common.callbacks.half_precision import HalfPrecision
 from common.callbacks.looks.steps import Listener
 from common.callbacks.mix import Mix
@@ -35,6 +45,10 @@ class Anomalies(Callback):
     is bad for all processes that make it together if it is for one.
     In fp16 an overflow is the loss scaler's business until it repeats and comes back without a
     scale.
+
+    On a GPU the host waits for no verdict: the optimiser withholds the step by itself, and the host
+    learns of it when the next batch's backward is queued (`settle`), which then runs again. Not so
+    with an average of weights or several processes, which have to know at once.
     """
 
     # Gradients are unscaled there, neither clipped nor looked at.
@@ -52,45 +66,56 @@ class Anomalies(Callback):
 
     def before_fit(self) -> None:
         learn = self.learn
-        self.parameters = [p for part in learn.opt.param_lists for p in part]
+        self.parameters = trained_parameters(learn)
         scaler = getattr(learn, "scaler", None)
         self.scaled = scaler is not None and scaler.is_enabled()
         self.gate = self._make_gate()
+        self.at_once = distributed.size() > 1 or any(isinstance(cb, Ema) for cb in learn.cbs)
+        self.norms: list[Tensor] = []  # of the gradients of a step, for whoever needs them too
+        self.open: list[Moment] = []  # of a step whose verdict is not read yet
         self.count, self.in_a_row, self.overflows = 0, 0, 0
         self.ours = self.detected = False
-        learn.on_backward_error = self._detect
+        learn.on_backward_error, learn.settle = self._detect, self.settle
         if self.arrival not in learn.cbs:
             learn.add_cb(self.arrival)
 
     def after_fit(self) -> None:
         self.learn.on_backward_error = None
+        self.learn.__dict__.pop("settle", None)
         self.learn.remove_cb(self.arrival)
 
     def before_train(self) -> None:
         self.buffers, self.group = Buffers(self.learn.model), list[Moment]()
+        self.generators = Generators()
 
     def _arrive(self) -> None:
-        self.arrived, self.raw = Random.take(), self.learn.batch
+        self.arrived, self.raw = self.generators.take(), self.learn.batch
 
     def before_batch(self) -> None:
         learn = self.learn
         same = learn.batch is self.raw  # not mixed: nothing was drawn since
-        started = self.arrived if same else Random.take()
+        started = self.arrived if same else self.generators.take()
         cursor = Cursor(learn.iter, learn.train_iter, learn.pct_train)
-        copies = self.buffers.copy(len(self.group))
+        copies = self.buffers.copy()
         self.group.append(Moment(learn.batch, self.raw, self.arrived, started, copies, cursor))
 
     def after_loss(self) -> None:
         self.group[-1].loss = self.learn.loss.detach()
 
+    def after_backward(self) -> None:
+        if self.settle():
+            self.learn.opt.zero_grad()
+            self.group[-1].arrived.put_back()
+            self._next_group()
+            raise Again()
+
     def before_step(self) -> None:
         # The scaler has looked at fp16 gradients already.
-        gradients = [] if self.scaled else [p.grad for p in self.parameters if p.grad is not None]
-        # gradients are of all processes already, losses are not
-        total = distributed.add_up(finite_total(self._losses(), gradients))
+        self.norms = [] if self.scaled else norms_of(self.parameters)
+        values = [*self._losses(), *self.norms]  # gradients are of all processes, losses are not
         if self.gate and not self.detected:
-            self.gate.set(total)
-        elif self.detected or not isfinite(total.item()):
+            self.gate.set(total_of(values))
+        elif self.detected or not are_finite(values):
             self._meet(sure=True)
             self.ours = True
             raise CancelStepException()
@@ -105,17 +130,39 @@ class Anomalies(Callback):
         self.ours = True  # no step was made
 
     def after_step(self) -> None:
-        if self.gate and not self.ours and self.gate.was_shut():
-            self._meet(sure=True)
-            self.learn.opt.zero_grad()
-            self._next_group()
-            raise CancelBatchException()
+        if self.gate and not self.ours:
+            self.open, self.group = self.group, []
+            if self.at_once and self.settle():
+                self.learn.opt.zero_grad()
+                raise CancelBatchException()
+            return
         if not self.ours:
             self.overflows = self.in_a_row = 0
         self._next_group()
 
+    def after_train(self) -> None:
+        self.settle()
+
+    def settle(self) -> bool:
+        """Learn what became of the last step if that is open; return whether it was withheld."""
+        if self.gate is None or not self.open:
+            return False
+        begun, self.group, self.open = self.group, self.open, []
+        shut = self.gate.was_shut()
+        if shut:
+            self._meet(sure=True)
+        else:
+            self.in_a_row = 0
+        self._free()
+        self.group = begun
+        return shut
+
     def _next_group(self) -> None:
+        self._free()
         self.group, self.ours, self.detected = [], False, False
+
+    def _free(self) -> None:
+        self.buffers.free += [moment.buffers for moment in self.group]
 
     def _make_gate(self) -> Gate | None:
         optimiser = self.learn.opt.opt
@@ -129,7 +176,7 @@ class Anomalies(Callback):
         self.detected = True
 
     def _loss_is_lost(self) -> bool:
-        return not isfinite(finite_total(self._losses(), []).item())
+        return not all(is_finite(loss) for loss in self._losses())
 
     def _losses(self) -> list[Tensor]:
         return [moment.loss for moment in self.group if moment.loss is not None]
@@ -185,7 +232,8 @@ class Anomalies(Callback):
 
     def _follow(self, found: Finding) -> None:
         if self.policy == "raise":
-            raise Anomaly(f"step {self.learn.train_iter + 1}: {found.headline} ({found.where})")
+            step = self.group[-1].cursor.train_iter + 1
+            raise Anomaly(f"step {step}: {found.headline} ({found.where})")
         if self.policy == "stop" or self.in_a_row >= IN_A_ROW:
             self._rewind()
             self.learn.interrupted = f"anomaly: {found.headline} ({found.where})"

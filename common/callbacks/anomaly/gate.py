@@ -9,12 +9,14 @@ from torch import Tensor
 class Gate:
     """Tells a fused optimiser by `found_inf`, as torch's GradScaler does, whether it may move.
 
-    The verdict is copied to the host beside the optimiser's own work and read after that was
-    queued: the device is never idle while the host asks.
+    The verdict is copied to the host beside the optimiser's own work and may be read much later,
+    when more was queued: the device is never idle while the host asks.
     """
 
     def __init__(self, optimiser: Any) -> None:
         self.optimiser = optimiser
+        self.copied = torch.cuda.Event() if torch.cuda.is_available() else None
+        self.verdict = torch.empty((), pin_memory=self.copied is not None)  # of the host
 
     @staticmethod
     def fits(optimiser: Any) -> bool:
@@ -23,17 +25,15 @@ class Gate:
 
     def set(self, total: Tensor) -> None:
         """Let the next step move only if `total`, a scalar, is finite."""
-        bad = (~total.isfinite()).float()
+        bad = (total * 0).nan_to_num(1.0)
         self.optimiser.found_inf = bad
-        self.verdict, self.copied = bad, None
-        if bad.is_cuda:
-            self.verdict = torch.empty((), pin_memory=True).copy_(bad, non_blocking=True)
-            self.copied = torch.cuda.Event()
+        self.verdict.copy_(bad, non_blocking=True)
+        if self.copied:
             self.copied.record()
 
     def was_shut(self) -> bool:
         """Tell, after the step, whether it was withheld."""
         del self.optimiser.found_inf
-        if self.copied is not None:
+        if self.copied:
             self.copied.synchronize()
         return bool(self.verdict)

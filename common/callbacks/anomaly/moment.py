@@ -1,17 +1,23 @@
 """What a batch began with: enough to run it again bit for bit."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from common import distributed
+from common.models.normalise import Normalise
+
+RARELY = 64  # steps between looks at generators that nobody uses
+
 
 class Random(NamedTuple):
-    """State of every global generator, as the generators give it: taken in each step."""
+    """State of every global generator, as the generators give it."""
 
     python: Any
     numpy: Any
@@ -21,9 +27,7 @@ class Random(NamedTuple):
     @classmethod
     def take(cls) -> "Random":
         """Return the present state."""
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-        numbers = np.random.get_state()  # noqa: NPY002 - the one that libraries draw from
-        return cls(random.getstate(), numbers, torch.get_rng_state(), cuda)
+        return cls(*of_host(), *of_torch())
 
     def put_back(self) -> None:
         """Make this state the present one."""
@@ -34,21 +38,62 @@ class Random(NamedTuple):
             torch.cuda.set_rng_state_all(self.cuda)
 
 
+class Generators:
+    """Takes the random state of each step; Python's and numpy's, 40 us, only if they are used.
+
+    Generators whose state is the same after n steps were not used in between, so theirs is taken
+    every n-th step, n = 1, 2, 4 .. 64; where it has changed in every step again. A state from
+    before the very first use may be up to 64 steps old.
+    """
+
+    def __init__(self) -> None:
+        self.host: Any = None  # states when they were last taken
+        self.every = self.left = 1
+
+    def take(self) -> Random:
+        """Return the present state."""
+        self.left -= 1
+        if not self.left:
+            known, self.host = self.host, of_host()
+            used = known is None or not _same(known, self.host)
+            self.every = 1 if used else min(2 * self.every, RARELY)
+            self.left = self.every
+        python, numbers = self.host
+        return Random(python, numbers, *of_torch())
+
+
+def of_host() -> tuple[Any, Any]:
+    """Return the states of Python's and numpy's global generators, which libraries draw from."""
+    return random.getstate(), np.random.get_state()  # noqa: NPY002
+
+
+def of_torch() -> tuple[Tensor, list[Tensor]]:
+    """Return the states of torch's generators, of the host and of each GPU."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return torch.get_rng_state(), cuda
+
+
+def _same(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
+    (python, numbers), (python_then, numbers_then) = one, other
+    rest = numbers[2:] == numbers_then[2:] and np.array_equal(numbers[1], numbers_then[1])
+    return rest and python == python_then
+
+
 class Buffers:
     """Copies of a model's buffers (running means of norms), in memory that is used again."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.buffers = list(model.buffers())
-        self.pool: list[list[Tensor]] = []
+        changing = (module for module in model.modules() if not isinstance(module, Normalise))
+        self.buffers = [buffer for module in changing for buffer in module.buffers(recurse=False)]
+        self.free: list[list[Tensor]] = []
 
-    @torch.no_grad()
-    def copy(self, place: int) -> list[Tensor]:
-        """Return copies, kept until `place` is copied to again."""
-        if place == len(self.pool):
-            self.pool.append([buffer.clone() for buffer in self.buffers])
-        else:
-            move(self.pool[place], self.buffers)
-        return self.pool[place]
+    def copy(self) -> list[Tensor]:
+        """Return copies, to be given to `free` when they are no longer needed."""
+        if not self.free:
+            return [buffer.clone() for buffer in self.buffers]
+        copies = self.free.pop()
+        move(copies, self.buffers)
+        return copies
 
     def put_back(self, copies: Sequence[Tensor]) -> None:
         """Give the model's buffers the copied values."""
@@ -83,11 +128,32 @@ class Moment:
     loss: Tensor | None = None  # scalar
 
 
-def finite_total(losses: Iterable[Tensor], gradients: Sequence[Tensor]) -> Tensor:
-    """Return a scalar that is finite if all losses and gradients are; nothing is read from it.
+def trained_parameters(learn: Any) -> list[nn.Parameter]:
+    """Return the parameters that the optimiser moves, in the model's order."""
+    moved = {id(p) for part in learn.opt.param_lists for p in part}
+    return [p for p in learn.model.parameters() if id(p) in moved]
 
-    One L2 norm per tensor: the cheapest pass over gradients that misses nothing. It also overflows
-    for a finite gradient beyond 1e19, which no training survives either.
+
+def norms_of(parameters: Sequence[nn.Parameter]) -> list[Tensor]:
+    """Return the L2 norm of each gradient, scalars on the device; nothing is read from it.
+
+    The cheapest pass over gradients that misses nothing that is not finite. It also overflows for
+    a finite gradient beyond 1e19, which no training survives either.
     """
-    norms = torch._foreach_norm(list(gradients)) if gradients else []
-    return torch.stack([value.float() for value in (*losses, *norms)]).sum()
+    gradients = [g for p in parameters if (g := p.grad) is not None]
+    return list(torch._foreach_norm(gradients)) if gradients else []
+
+
+def total_of(values: list[Tensor]) -> Tensor:
+    """Return the sum of scalars over all processes: finite if they all are; nothing is read."""
+    return distributed.add_up(torch.stack(values).sum())
+
+
+def are_finite(values: list[Tensor]) -> bool:
+    """Tell whether all scalars are finite, by one read from the device.
+
+    What lies in the host's own memory is read quicker than added up.
+    """
+    if values[0].is_cpu and distributed.size() == 1:
+        return all(isfinite(value.item()) for value in values)
+    return isfinite(total_of(values).item())
