@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import cv2
 import matplotlib
@@ -35,7 +35,7 @@ def check_image(image: Any, what: str = "image") -> np.ndarray:
     return image
 
 
-def is_image(value: Any) -> bool:
+def is_image(value: Any) -> TypeGuard[np.ndarray]:
     """Tell whether a value is a `(H, W, 3)` uint8 array with at least one pixel."""
     return (
         isinstance(value, np.ndarray)
@@ -101,8 +101,10 @@ def same_size(images: Sequence[np.ndarray]) -> list[np.ndarray]:
     return pages
 
 
-def figure_to_image(figure: Figure) -> np.ndarray:
+def figure_to_image(figure: Figure | np.ndarray) -> np.ndarray:
     """Draw a figure, once however often it is asked for; return `(H, W, 3)` uint8 pixels."""
+    if isinstance(figure, np.ndarray):
+        return check_image(figure, "figure")
     canvas = figure.canvas
     if not isinstance(canvas, FigureCanvasAgg):
         canvas = FigureCanvasAgg(figure)
@@ -163,16 +165,17 @@ def _wrap(title: str, width: int) -> list[str]:
         if lines and font().getlength(joined) <= width:
             lines[-1] = joined
         else:
-            lines.append(_shorten(part, width))
+            lines.append(shorten(part, width))
     if len(lines) > TITLE_LINES:
-        lines = [*lines[: TITLE_LINES - 1], _shorten(f"{lines[TITLE_LINES - 1]} …", width)]
+        lines = [*lines[: TITLE_LINES - 1], shorten(f"{lines[TITLE_LINES - 1]} …", width)]
     return lines
 
 
-def _shorten(text: str, width: int) -> str:
-    if font().getlength(text) <= width:
+def shorten(text: str, width: int, size: int = TITLE_SIZE) -> str:
+    """Return as much of a text as fits into `width` pixels, an ellipsis behind it."""
+    if font(size).getlength(text) <= width:
         return text
-    while text and font().getlength(text + "…") > width:
+    while text and font(size).getlength(text + "…") > width:
         text = text[:-1]
     return text + "…"
 

@@ -62,7 +62,9 @@ class LocalLogger:
         file = self._place(name, epoch, "jpg", encode_jpeg(image))
         self._look("image", name, global_step, epoch, file=file, caption=caption)
 
-    def figure(self, name: str, figure: Figure, *, global_step: int, epoch: float) -> None:
+    def figure(
+        self, name: str, figure: Figure | np.ndarray, *, global_step: int, epoch: float
+    ) -> None:
         """Write a PNG."""
         file = self._place(name, epoch, "png", encode_png(figure_to_image(figure)))
         self._look("figure", name, global_step, epoch, file=file)

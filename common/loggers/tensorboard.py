@@ -62,7 +62,9 @@ class TensorBoardLogger:
         about = self._metadata(summary_description=caption)
         self._add([self._summary.Value(tag=name, image=picture, metadata=about)], global_step)
 
-    def figure(self, name: str, figure: Figure, *, global_step: int, epoch: float) -> None:
+    def figure(
+        self, name: str, figure: Figure | np.ndarray, *, global_step: int, epoch: float
+    ) -> None:
         """Write a figure as a picture."""
         self.image(name, figure_to_image(figure), global_step=global_step, epoch=epoch)
 

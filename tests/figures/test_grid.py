@@ -100,6 +100,13 @@ def test_figure_pixels_have_the_size_of_the_figure_and_are_drawn_anew_after_a_ch
     assert figure_to_image(figure).sum() < before.sum()
 
 
+def test_a_figure_that_is_pixels_already_stays_as_it_is():
+    image = flat(3, 4)
+    assert figure_to_image(image) is image
+    with pytest.raises(KitError, match="expected figure as"):
+        figure_to_image(image / 255)
+
+
 def test_png_keeps_every_pixel_and_jpeg_nearly():
     image = flat(32, 32, (250, 10, 90))
     image[:, 16:] = (10, 200, 40)
