@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from common.figures.grid import encode_jpeg, encode_png, figure_to_image, is_image
+from common.figures.encode import encode_jpeg, encode_png, figure_to_image
+from common.figures.grid import is_image
 from common.figures.lines import thin
 from common.loggers.run_files import (
     LOOKS,

@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from common.figures.grid import (
-    encode_jpeg,
-    figure_to_image,
-    format_value,
-    is_image,
-    row_title,
-    sample_grid,
-    thumbnail,
-)
+from common.figures.encode import encode_jpeg, figure_to_image
+from common.figures.grid import format_value, is_image, row_title, sample_grid, thumbnail
 from common.figures.lines import curve_figure
 
 TABLE_ROWS = 200  # more make the text panel unusable

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from common.environment import redact
-from common.figures.grid import figure_to_image
+from common.figures.encode import figure_to_image
 from common.figures.lines import curve_figure, histogram_figure
 from common.loggers.wandb_mode import choose_mode
 from common.loggers.wandb_pictures import encode, make_picture

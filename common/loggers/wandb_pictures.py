@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from common.figures.grid import encode_jpeg
+from common.figures.encode import encode_jpeg
 
 QUALITY = 75  # of the JPEG; a run's files are uploaded
 

@@ -10,7 +10,7 @@ from common.figures.breakdown import bars_figure, heat_figure, pairs_figure
 from common.figures.confusion import confusion_map, row_shares, short_count
 from common.figures.curves import FEW, MAX_CLASSES, ranking_figure
 from common.figures.distribution import binary_figure, classes_figure, labels_figure, shares
-from common.figures.grid import figure_to_image
+from common.figures.encode import figure_to_image
 from common.figures.label_confusion import label_confusion_figure, worst_labels
 from common.metrics.curves import ranking_curve
 

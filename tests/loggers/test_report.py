@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.figures.confusion import confusion_figures
-from common.figures.grid import encode_jpeg
+from common.figures.encode import encode_jpeg
 from common.loggers import report
 from common.loggers.local import LocalLogger
 from common.loggers.report import write_report
