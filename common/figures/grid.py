@@ -1,5 +1,6 @@
 """Pictures made of pictures: thumbnails, titled grids, sheets; all RGB uint8."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -173,8 +174,8 @@ def _wrap(title: str, width: int) -> list[str]:
 
 def shorten(text: str, width: int, size: int = TITLE_SIZE) -> str:
     """Return as much of a text as fits into `width` pixels, an ellipsis behind it."""
-    if font(size).getlength(text) <= width:
+    length = font(size).getlength
+    if length(text) <= width:
         return text
-    while text and font(size).getlength(text + "…") > width:
-        text = text[:-1]
-    return text + "…"
+    cut = bisect_right(range(len(text)), width, key=lambda count: length(text[:count] + "…"))
+    return text[: max(cut - 1, 0)] + "…"
