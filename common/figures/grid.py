@@ -177,5 +177,5 @@ def shorten(text: str, width: int, size: int = TITLE_SIZE) -> str:
     length = font(size).getlength
     if length(text) <= width:
         return text
-    cut = bisect_right(range(len(text)), width, key=lambda count: length(text[:count] + "…"))
+    cut = bisect_right(range(len(text)), float(width), key=lambda count: length(text[:count] + "…"))
     return text[: max(cut - 1, 0)] + "…"

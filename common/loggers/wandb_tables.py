@@ -1,6 +1,7 @@
 """Tables of a W&B run, whose pictures are files of the run once, however often they are shown."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ class Tables:
     """
 
     def __init__(self, wandb: Any, folder: Path) -> None:
-        self._wandb, self._folder = wandb, folder
+        self._wandb, self._folder = wandb, f"{folder}{os.sep}"
         self._known: dict[tuple[str, bytes], Any] = {}
         self._new: set[Cell] = set()
 
@@ -95,9 +96,10 @@ class Tables:
     def _file(self, picture: Any) -> str | None:
         if picture is None:
             return None
-        path = Path(picture._path)
-        inside = path.is_relative_to(self._folder)  # not so in a disabled run
-        return path.relative_to(self._folder).as_posix() if inside else path.name
+        path = str(picture._path)  # pathlib would take as long as the JPEG
+        if not path.startswith(self._folder):  # in a disabled run
+            return Path(path).name
+        return path.removeprefix(self._folder).replace(os.sep, "/")
 
 
 def _stay(*args: Any, **kwargs: Any) -> None:
