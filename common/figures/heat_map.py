@@ -79,7 +79,8 @@ def draw_heat_map(chart: HeatMap) -> np.ndarray:
 def _names(chart: HeatMap) -> tuple[list[Image.Image], list[Image.Image]]:
     """Return the names to be written below, steep where they need more room, and on the left."""
     size = LARGE if len(chart.names) <= FEW else SMALL
-    names = [shorten(name, LONGEST, size) for name in chart.names[:: chart.every]]
+    lines = (" ".join(str(name).split()) for name in chart.names[:: chart.every])
+    names = [shorten(line, LONGEST, size) for line in lines]
     beside = [_text(name, size) for name in names]
     room = chart.cell * chart.every / chart.block - 4
     angle = STEEP if max(name.width for name in beside) > room else 0
@@ -124,7 +125,7 @@ def _height(size: int) -> int:
     return sum(font(size).getmetrics())
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def _text(text: str, size: int, angle: int = 0) -> Image.Image:
     """Return words as a mask, one line high; the numbers of a matrix are often the same."""
     mask = Image.new("L", (int(font(size).getlength(text)) + 1, _height(size)))

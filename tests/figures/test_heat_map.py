@@ -72,6 +72,11 @@ def test_the_picture_grows_with_its_words_and_a_word_without_end_is_cut():
         assert all((part == 255).all() for part in rim)
 
 
+def test_a_name_of_two_lines_stands_in_one():
+    two, one = (draw_heat_map(chart(np.eye(2), ["", name])) for name in ("a\n b", "a b"))
+    np.testing.assert_array_equal(two, one)
+
+
 @pytest.mark.parametrize(("classes", "block"), [(1, 1), (2, 1), (60, 1), (100, 1), (601, 3)])
 def test_any_number_of_classes_is_drawn_in_whole_pixels(classes, block):
     count = -(-classes // block)
