@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from common.errors import KitError
-from common.figures.grid import GAP, INK, MIN_CELL, PAPER, TITLE_SIZE, font, sample_grid, thumbnail
+from common.figures.grid import GAP, INK, MIN_CELL, TITLE_SIZE, Grid, blank, font, thumbnail
 
 HEADING = 16  # pixels
 WIDTH = 1080  # pixels that a gallery should not exceed
@@ -20,6 +20,19 @@ class Section(NamedTuple):
     heading: str
     images: Sequence[np.ndarray]
     titles: Sequence[str]
+
+
+class Line(NamedTuple):
+    """A line of words above pictures."""
+
+    text: str
+    size: int  # pixels
+    top: int  # pixels from above
+
+    @property
+    def width(self) -> int:
+        """Pixels that it takes, with a gap on both sides."""
+        return int(font(self.size).getlength(self.text)) + 2 * GAP
 
 
 def gallery(sections: Sequence[Section], side: int, legend: str = "") -> np.ndarray:
@@ -36,29 +49,21 @@ def gallery(sections: Sequence[Section], side: int, legend: str = "") -> np.ndar
     widest = max(MIN_CELL, *(image.shape[1] for images in small for image in images))
     columns = max(1, min(MAX_COLUMNS, WIDTH // (widest + GAP)))
     grids = [
-        sample_grid(images, section.titles, columns)
-        for section, images in zip(filled, small, strict=True)
+        Grid(images, section.titles, columns) for section, images in zip(filled, small, strict=True)
     ]
-    headings = [section.heading for section in filled]
-    widths = [font(HEADING).getlength(heading) + 2 * GAP for heading in headings]
-    widths.append(font().getlength(legend) + 2 * GAP)
-    width = int(max(*widths, *(grid.shape[1] for grid in grids), 0))
-    parts = [_line(legend, width, TITLE_SIZE)] if legend else []
-    parts += [
-        part
-        for heading, grid in zip(headings, grids, strict=True)
-        for part in (_line(heading, width, HEADING), _widen(grid, width))
-    ]
-    return np.concatenate(parts)
-
-
-def _line(text: str, width: int, size: int) -> np.ndarray:
-    picture = Image.new("RGB", (width, size + GAP), PAPER)
-    ImageDraw.Draw(picture).text((GAP, GAP // 2), text, fill=INK, font=font(size))
+    top = TITLE_SIZE + GAP if legend else 0
+    lines, tops = [Line(legend, TITLE_SIZE, 0)], []
+    for section, grid in zip(filled, grids, strict=True):
+        lines.append(Line(section.heading, HEADING, top))
+        tops.append(top + HEADING + GAP)
+        top = tops[-1] + grid.height
+    page = blank(top, max(*(line.width for line in lines), *(grid.width for grid in grids)))
+    for grid, place in zip(grids, tops, strict=True):
+        grid.paste(page, place)
+    picture = Image.fromarray(page)
+    draw = ImageDraw.Draw(picture)
+    for line in lines:
+        draw.text((GAP, line.top + GAP // 2), line.text, fill=INK, font=font(line.size))
+    for grid, place in zip(grids, tops, strict=True):
+        grid.write(draw, place)
     return np.asarray(picture)
-
-
-def _widen(grid: np.ndarray, width: int) -> np.ndarray:
-    page = np.full((grid.shape[0], width, 3), PAPER, np.uint8)
-    page[:, : grid.shape[1]] = grid
-    return page

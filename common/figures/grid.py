@@ -1,15 +1,14 @@
-"""Pictures made of pictures: thumbnails, titled grids, figures as images; all RGB uint8."""
+"""Pictures made of pictures: thumbnails, titled grids, sheets; all RGB uint8."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import cv2
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from common.errors import KitError
@@ -35,7 +34,7 @@ def check_image(image: Any, what: str = "image") -> np.ndarray:
     return image
 
 
-def is_image(value: Any) -> bool:
+def is_image(value: Any) -> TypeGuard[np.ndarray]:
     """Tell whether a value is a `(H, W, 3)` uint8 array with at least one pixel."""
     return (
         isinstance(value, np.ndarray)
@@ -56,34 +55,66 @@ def thumbnail(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image, target, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def sample_grid(
-    images: Sequence[np.ndarray], titles: Sequence[str], columns: int = 4
-) -> np.ndarray:
-    """Lay out titled images row by row in one `(H, W, 3)` picture.
+class Grid:
+    """Titled pictures row by row, to be drawn onto a page that may hold more.
 
-    Images may differ in size; each is centred in a cell as large as the largest. Tiny images are
+    Pictures may differ in size; each is centred in a cell as large as the largest. Tiny ones are
     enlarged by whole factors so that their pixels stay visible. A title such as
     `id | truth -> pred (prob) | loss 1.23` is broken at its bars where it is too long.
     """
-    if not images or len(images) != len(titles):
-        raise KitError(
-            f"expected as many titles as images and at least one, "
-            f"got {len(images)} images and {len(titles)} titles"
-        )
-    images = [enlarge(check_image(image, f"image {i}")) for i, image in enumerate(images)]
-    columns = max(1, min(columns, len(images)))
-    width = max(MIN_CELL, *(image.shape[1] for image in images))
-    lines = [_wrap(title, width) for title in titles]
-    header = max(len(wrapped) for wrapped in lines) * (TITLE_SIZE + 4) + 4
-    height = header + max(image.shape[0] for image in images)
-    rows = -(-len(images) // columns)
-    shape = (rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3)
-    page = np.full(shape, PAPER, np.uint8)
-    for i, image in enumerate(images):
-        top = GAP + i // columns * (height + GAP) + header
-        left = GAP + i % columns * (width + GAP) + (width - image.shape[1]) // 2
-        page[top : top + image.shape[0], left : left + image.shape[1]] = image
-    return _write_titles(page, lines, columns, (width, height))
+
+    def __init__(self, images: Sequence[np.ndarray], titles: Sequence[str], columns: int) -> None:
+        if not images or len(images) != len(titles):
+            raise KitError(
+                f"expected as many titles as images and at least one, "
+                f"got {len(images)} images and {len(titles)} titles"
+            )
+        self.images = [enlarge(check_image(image, f"image {i}")) for i, image in enumerate(images)]
+        self.columns = max(1, min(columns, len(images)))
+        self.cell = max(MIN_CELL, *(image.shape[1] for image in self.images))
+        self.lines = [_wrap(title, self.cell) for title in titles]
+        self.header = max(len(wrapped) for wrapped in self.lines) * (TITLE_SIZE + 4) + 4
+        self.row = self.header + max(image.shape[0] for image in self.images) + GAP
+        self.height = -(-len(images) // self.columns) * self.row + GAP
+        self.width = self.columns * (self.cell + GAP) + GAP
+
+    def paste(self, page: np.ndarray, top: int = 0) -> None:
+        """Put the pictures onto a `(H, W, 3)` page, `top` pixels from above."""
+        for i, image in enumerate(self.images):
+            row, column = self._corner(i, top)
+            row, column = row + self.header, column + (self.cell - image.shape[1]) // 2
+            page[row : row + image.shape[0], column : column + image.shape[1]] = image
+
+    def write(self, draw: ImageDraw.ImageDraw, top: int = 0) -> None:
+        """Write the titles onto the same page."""
+        for i, wrapped in enumerate(self.lines):
+            row, column = self._corner(i, top)
+            for j, line in enumerate(wrapped):
+                place = column, row + j * (TITLE_SIZE + 4)
+                draw.text(place, line, fill=INK, font=font())
+
+    def _corner(self, i: int, top: int) -> tuple[int, int]:
+        row, column = divmod(i, self.columns)
+        return top + GAP + row * self.row, GAP + column * (self.cell + GAP)
+
+
+def sample_grid(
+    images: Sequence[np.ndarray], titles: Sequence[str], columns: int = 4
+) -> np.ndarray:
+    """Lay out titled images row by row in one `(H, W, 3)` picture, see `Grid`."""
+    grid = Grid(images, titles, columns)
+    page = blank(grid.height, grid.width)
+    grid.paste(page)
+    picture = Image.fromarray(page)
+    grid.write(ImageDraw.Draw(picture))
+    return np.asarray(picture)
+
+
+def blank(height: int, width: int) -> np.ndarray:
+    """Return a white `(H, W, 3)` page."""
+    return np.full(
+        (height, width, 3), PAPER[0], np.uint8
+    )  # of a colour, this takes 30 times as long
 
 
 def same_size(images: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -94,31 +125,11 @@ def same_size(images: Sequence[np.ndarray]) -> list[np.ndarray]:
         if image.shape[:2] == (height, width):
             pages.append(image)  # itself: nothing to put around it
             continue
-        page = np.full((height, width, 3), PAPER, np.uint8)
+        page = blank(height, width)
         top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
         page[top : top + image.shape[0], left : left + image.shape[1]] = image
         pages.append(page)
     return pages
-
-
-def figure_to_image(figure: Figure) -> np.ndarray:
-    """Draw a figure, once however often it is asked for; return `(H, W, 3)` uint8 pixels."""
-    canvas = figure.canvas
-    if not isinstance(canvas, FigureCanvasAgg):
-        canvas = FigureCanvasAgg(figure)
-    if figure.stale or not hasattr(canvas, "renderer"):
-        canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
-
-
-def encode_jpeg(image: np.ndarray, quality: int = 90) -> bytes:
-    """Return `(H, W, 3)` uint8 RGB as the bytes of a JPEG file."""
-    return _encode(image, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality])
-
-
-def encode_png(image: np.ndarray) -> bytes:
-    """Return `(H, W, 3)` uint8 RGB as the bytes of a PNG file; JPEG would smear a figure's text."""
-    return _encode(image, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 6])
 
 
 def row_title(row: Mapping[str, Any]) -> str:
@@ -132,14 +143,6 @@ def format_value(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return f"{float(value):.4g}"
     return "" if value is None else str(value)
-
-
-def _encode(image: np.ndarray, suffix: str, options: list[int]) -> bytes:
-    bgr = cv2.cvtColor(check_image(image), cv2.COLOR_RGB2BGR)
-    done, data = cv2.imencode(suffix, bgr, options)
-    if not done:
-        raise KitError(f"expected an image that {suffix} can hold, got shape {image.shape}")
-    return data.tobytes()
 
 
 def enlarge(image: np.ndarray) -> np.ndarray:
@@ -163,28 +166,16 @@ def _wrap(title: str, width: int) -> list[str]:
         if lines and font().getlength(joined) <= width:
             lines[-1] = joined
         else:
-            lines.append(_shorten(part, width))
+            lines.append(shorten(part, width))
     if len(lines) > TITLE_LINES:
-        lines = [*lines[: TITLE_LINES - 1], _shorten(f"{lines[TITLE_LINES - 1]} …", width)]
+        lines = [*lines[: TITLE_LINES - 1], shorten(f"{lines[TITLE_LINES - 1]} …", width)]
     return lines
 
 
-def _shorten(text: str, width: int) -> str:
-    if font().getlength(text) <= width:
+def shorten(text: str, width: int, size: int = TITLE_SIZE) -> str:
+    """Return as much of a text as fits into `width` pixels, an ellipsis behind it."""
+    length = font(size).getlength
+    if length(text) <= width:
         return text
-    while text and font().getlength(text + "…") > width:
-        text = text[:-1]
-    return text + "…"
-
-
-def _write_titles(
-    page: np.ndarray, lines: Sequence[Sequence[str]], columns: int, cell: tuple[int, int]
-) -> np.ndarray:
-    picture = Image.fromarray(page)
-    draw = ImageDraw.Draw(picture)
-    width, height = cell
-    for i, wrapped in enumerate(lines):
-        left, top = GAP + i % columns * (width + GAP), GAP + i // columns * (height + GAP)
-        for j, line in enumerate(wrapped):
-            draw.text((left, top + j * (TITLE_SIZE + 4)), line, fill=INK, font=font())
-    return np.asarray(picture).copy()
+    cut = bisect_right(range(len(text)), float(width), key=lambda count: length(text[:count] + "…"))
+    return text[: max(cut - 1, 0)] + "…"

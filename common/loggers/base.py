@@ -24,8 +24,10 @@ class Logger(Protocol):
     ) -> None:
         """Log one `(H, W, 3)` uint8 picture."""
 
-    def figure(self, name: str, figure: Figure, *, global_step: int, epoch: float) -> None:
-        """Log a figure; the caller closes it."""
+    def figure(
+        self, name: str, figure: Figure | np.ndarray, *, global_step: int, epoch: float
+    ) -> None:
+        """Log a figure, or what was drawn: `(H, W, 3)` uint8 with lines and words to keep sharp."""
 
     def histogram(
         self, name: str, counts: np.ndarray, edges: np.ndarray, *, global_step: int, epoch: float

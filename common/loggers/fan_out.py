@@ -59,16 +59,16 @@ class FanOut:
         self, name: str, image: np.ndarray, *, global_step: int, epoch: float, caption: str = ""
     ) -> None:
         """Log one `(H, W, 3)` uint8 picture."""
-        try:
-            check_image(image, f"image '{name}'")
-        except KitError as error:
-            self._leave_out(name, error)
-            return
-        self._all("image", name, image, global_step=global_step, epoch=epoch, caption=caption)
+        if self._is_image(image, f"image '{name}'", name):
+            when = {"global_step": global_step, "epoch": epoch}
+            self._all("image", name, image, caption=caption, **when)
 
-    def figure(self, name: str, figure: Figure, *, global_step: int, epoch: float) -> None:
-        """Log a figure; the caller closes it."""
-        self._all("figure", name, figure, global_step=global_step, epoch=epoch)
+    def figure(
+        self, name: str, figure: Figure | np.ndarray, *, global_step: int, epoch: float
+    ) -> None:
+        """Log a figure, or the `(H, W, 3)` uint8 pixels of one."""
+        if isinstance(figure, Figure) or self._is_image(figure, f"figure '{name}'", name):
+            self._all("figure", name, figure, global_step=global_step, epoch=epoch)
 
     def histogram(
         self, name: str, counts: np.ndarray, edges: np.ndarray, *, global_step: int, epoch: float
@@ -153,6 +153,14 @@ class FanOut:
                 got = f"{type(value).__name__} {value!r:.80}"
                 self._leave_out(name, KitError(f"expected a number for '{name}', got {got}"))
         return numbers
+
+    def _is_image(self, image: Any, what: str, name: str) -> bool:
+        try:
+            check_image(image, what)
+        except KitError as error:
+            self._leave_out(name, error)
+            return False
+        return True
 
     def _leave_out(self, name: str, error: KitError) -> None:
         if self.strict:

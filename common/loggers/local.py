@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from common.figures.grid import encode_jpeg, encode_png, figure_to_image, is_image
+from common.figures.encode import encode_jpeg, encode_png, figure_to_image
+from common.figures.grid import is_image
 from common.figures.lines import thin
 from common.loggers.run_files import (
     LOOKS,
@@ -62,7 +63,9 @@ class LocalLogger:
         file = self._place(name, epoch, "jpg", encode_jpeg(image))
         self._look("image", name, global_step, epoch, file=file, caption=caption)
 
-    def figure(self, name: str, figure: Figure, *, global_step: int, epoch: float) -> None:
+    def figure(
+        self, name: str, figure: Figure | np.ndarray, *, global_step: int, epoch: float
+    ) -> None:
         """Write a PNG."""
         file = self._place(name, epoch, "png", encode_png(figure_to_image(figure)))
         self._look("figure", name, global_step, epoch, file=file)

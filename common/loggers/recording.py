@@ -45,7 +45,9 @@ class RecordingLogger:
         when = {"global_step": global_step, "epoch": epoch}
         self._keep("image", name=name, image=image, caption=caption, **when)
 
-    def figure(self, name: str, figure: Figure, *, global_step: int, epoch: float) -> None:
+    def figure(
+        self, name: str, figure: Figure | np.ndarray, *, global_step: int, epoch: float
+    ) -> None:
         """Remember a call of `figure`."""
         self._keep("figure", name=name, figure=figure, global_step=global_step, epoch=epoch)
 

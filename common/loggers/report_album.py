@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from PIL import Image
 
-from common.figures.grid import encode_png, figure_to_image
+from common.figures.encode import encode_png, figure_to_image
 
 COLOURS = 128  # of a drawn figure: a third of the bytes, no visible loss
 

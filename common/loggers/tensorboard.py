@@ -1,22 +1,17 @@
 """TensorBoard: the local viewer; the only file that imports it."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from common.figures.grid import (
-    encode_jpeg,
-    figure_to_image,
-    format_value,
-    is_image,
-    row_title,
-    sample_grid,
-    thumbnail,
-)
+from common.figures.encode import encode_jpeg, figure_to_image
+from common.figures.grid import format_value, is_image, row_title, sample_grid, thumbnail
 from common.figures.lines import curve_figure
+from common.loggers.crc32c import masked_crc32c
 
 TABLE_ROWS = 200  # more make the text panel unusable
 TABLE_PICTURES = 64
@@ -36,6 +31,7 @@ class TensorBoardLogger:
         from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
         from torch.utils.tensorboard import SummaryWriter
 
+        _quicken()
         self._summary, self._metadata = Summary, SummaryMetadata
         self._last = int(state["global_step"]) if state else 0
         self._writer = SummaryWriter(
@@ -62,7 +58,9 @@ class TensorBoardLogger:
         about = self._metadata(summary_description=caption)
         self._add([self._summary.Value(tag=name, image=picture, metadata=about)], global_step)
 
-    def figure(self, name: str, figure: Figure, *, global_step: int, epoch: float) -> None:
+    def figure(
+        self, name: str, figure: Figure | np.ndarray, *, global_step: int, epoch: float
+    ) -> None:
         """Write a figure as a picture."""
         self.image(name, figure_to_image(figure), global_step=global_step, epoch=epoch)
 
@@ -154,6 +152,14 @@ class TensorBoardLogger:
         self._last = max(self._last, global_step)
         summary = self._summary(value=values)
         self._writer._get_file_writer().add_summary(summary, global_step)
+
+
+def _quicken() -> None:
+    """Let TensorBoard take our checksum: its own would hold up the training for each picture."""
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c as plain
+    from tensorboard.summary.writer import record_writer
+
+    record_writer.masked_crc32c = partial(masked_crc32c, plain=plain)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, int | float | str | bool]:

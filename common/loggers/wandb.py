@@ -12,9 +12,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from common.environment import redact
-from common.figures.grid import figure_to_image
+from common.figures.encode import figure_to_image
 from common.figures.lines import curve_figure, histogram_figure
 from common.loggers.wandb_mode import choose_mode
+from common.loggers.wandb_pictures import encode, make_picture
 from common.loggers.wandb_tables import Tables
 
 MAX_BINS = 512  # wandb refuses more
@@ -78,9 +79,12 @@ class WandbLogger:
         self, name: str, image: np.ndarray, *, global_step: int, epoch: float, caption: str = ""
     ) -> None:
         """Log a picture as JPEG."""
-        self._log({name: self._picture(image, caption)}, global_step, epoch)
+        picture = make_picture(self._wandb, encode(image), caption)
+        self._log({name: picture}, global_step, epoch)
 
-    def figure(self, name: str, figure: Figure, *, global_step: int, epoch: float) -> None:
+    def figure(
+        self, name: str, figure: Figure | np.ndarray, *, global_step: int, epoch: float
+    ) -> None:
         """Log a figure as a picture."""
         self.image(name, figure_to_image(figure), global_step=global_step, epoch=epoch)
 
@@ -155,9 +159,6 @@ class WandbLogger:
             self._run.define_metric(name, step_metric=axis)
             self._axes.add(name)
         self._run.log({**values, "global_step": global_step, "epoch": epoch})
-
-    def _picture(self, image: np.ndarray, caption: str = "") -> Any:
-        return self._wandb.Image(image, caption=caption or None, file_type="jpg")
 
 
 def load_wandb() -> Any:

@@ -1,13 +1,16 @@
 """Tables of a W&B run, whose pictures are files of the run once, however often they are shown."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from common.figures.grid import is_image, row_title, same_size
+from common.loggers.wandb_pictures import encode, make_picture
 
 MAX_PICTURES = 100  # wandb shows no more of a list
 FILE = "_file"  # ends the name of the column that names a picture's file
@@ -24,7 +27,7 @@ class Tables:
     """
 
     def __init__(self, wandb: Any, folder: Path) -> None:
-        self._wandb, self._folder = wandb, folder
+        self._wandb, self._folder = wandb, f"{folder}{os.sep}"
         self._known: dict[tuple[str, bytes], Any] = {}
         self._new: set[Cell] = set()
 
@@ -56,13 +59,14 @@ class Tables:
             picture._image = None
 
     def _picture(self, name: str, image: np.ndarray, caption: str, cell: Cell) -> Any:
-        key = name, hashlib.blake2b(image.tobytes() + repr(image.shape).encode()).digest()
+        data = encode(image)
+        key = name, hashlib.blake2b(data).digest()
         known = self._known.get(key)
         if known is not None and known.is_bound():
             # The caption is that of this epoch; the file is not stored under another name again.
             known._caption, known.bind_to_run = caption, _stay
             return known
-        picture = self._wandb.Image(image, caption=caption, file_type="jpg")
+        picture = make_picture(self._wandb, data, caption)
         self._known.setdefault(key, picture)
         self._new.add(cell)
         return picture
@@ -71,17 +75,31 @@ class Tables:
         value = row.get(cell[1])
         if is_image(value):
             if cell not in pictures:  # beyond what a list shows
-                return self._wandb.Image(value, file_type="jpg")
-            return self._wandb.Image(pictures[cell]._path) if cell in self._new else None
+                return make_picture(self._wandb, encode(value))
+            return self._same(pictures[cell]) if cell in self._new else None
         value = value.item() if isinstance(value, np.generic) else value
         return value if isinstance(value, int | float | str | None) else str(value)
+
+    def _same(self, picture: Any) -> Any:
+        """Return a picture of the same file without a caption: its row says what it is."""
+        same = self._wandb.Image(picture)
+        same._caption, same.to_json = None, partial(self._in_place, same)
+        return same
+
+    def _in_place(self, picture: Any, target: Any) -> Any:
+        """Give a table's artifact the file where it is; wandb would copy it once more."""
+        if isinstance(target, self._wandb.Artifact):
+            name = self._file(picture)
+            target.add_file(picture._path, name, skip_cache=True, policy="immutable")
+        return type(picture).to_json(picture, target)
 
     def _file(self, picture: Any) -> str | None:
         if picture is None:
             return None
-        path = Path(picture._path)
-        inside = path.is_relative_to(self._folder)  # not so in a disabled run
-        return path.relative_to(self._folder).as_posix() if inside else path.name
+        path = str(picture._path)  # pathlib would take as long as the JPEG
+        if not path.startswith(self._folder):  # in a disabled run
+            return Path(path).name
+        return path.removeprefix(self._folder).replace(os.sep, "/")
 
 
 def _stay(*args: Any, **kwargs: Any) -> None:

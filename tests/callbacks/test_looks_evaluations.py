@@ -13,7 +13,7 @@ from common.callbacks.looks import LOOKS
 from common.config import Config
 from common.data.columns import group_columns
 from common.evaluation import Evaluation
-from common.figures.grid import figure_to_image
+from common.figures.encode import figure_to_image
 from common.keys import (
     BOXES,
     IMAGE,

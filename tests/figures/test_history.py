@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from common.figures.grid import figure_to_image
+from common.figures.encode import figure_to_image
 from common.figures.history import MAX_PANELS, by_epoch, history_figure
 
 

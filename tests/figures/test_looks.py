@@ -7,10 +7,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from common.figures.breakdown import bars_figure, heat_figure, pairs_figure
-from common.figures.confusion import confusion_figure, row_shares, short_count
+from common.figures.confusion import confusion_map, row_shares, short_count
 from common.figures.curves import FEW, MAX_CLASSES, ranking_figure
 from common.figures.distribution import binary_figure, classes_figure, labels_figure, shares
-from common.figures.grid import figure_to_image
+from common.figures.encode import figure_to_image
 from common.figures.label_confusion import label_confusion_figure, worst_labels
 from common.metrics.curves import ranking_curve
 
@@ -118,10 +118,9 @@ def test_labels_stand_worst_first_with_their_counts():
 
 def test_what_is_found_in_the_background_is_a_share_of_its_column():
     matrix = np.array([[6, 2], [3, 0]])
-    figure = drawn(confusion_figure(matrix, ["a", "none"], unit="boxes", background=True))
-    shades = np.asarray(figure.axes[0].images[0].get_array())
-    np.testing.assert_allclose(shades, [row_shares(matrix)[0], [3 / 9, 0]])
-    assert "11 boxes" in figure.axes[0].get_title()
+    chart = confusion_map(matrix, ["a", "none"], unit="boxes", background=True)
+    np.testing.assert_allclose(chart.shades, [row_shares(matrix)[0], [3 / 9, 0]])
+    assert "11 boxes" in chart.title
 
 
 def test_large_counts_are_shortened():

@@ -89,11 +89,13 @@ def test_a_wrong_image_or_histogram_costs_no_logger(capsys):
     logger = RecordingLogger()
     fan = FanOut([logger])
     fan.image("float", np.zeros((4, 4, 3)), **AT)
+    fan.figure("drawn", np.zeros((4, 4, 3)), **AT)
     fan.histogram("bins", np.zeros(4), np.zeros(4), **AT)
     assert logger.calls == []
     assert not fan.dropped
     said = capsys.readouterr().err
     assert "expected image 'float' as (H, W, 3) uint8" in said
+    assert "expected figure 'drawn' as (H, W, 3) uint8" in said
     assert "edges" in said
 
 

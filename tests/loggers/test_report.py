@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from common.figures.confusion import confusion_figure
-from common.figures.grid import encode_jpeg
+from common.figures.confusion import confusion_figures
+from common.figures.encode import encode_jpeg
 from common.loggers import report
 from common.loggers.local import LocalLogger
 from common.loggers.report import write_report
@@ -55,7 +55,7 @@ def written(tmp_path_factory, picture):
             moment = {"global_step": 4 * epoch - 3 + step, "epoch": epoch - 1 + (step + 1) / 4}
             logger.scalars({"train/loss": loss}, **moment)
         logger.scalars({"valid/loss": 1 / epoch, "valid/f1": 0.5 + epoch / 100}, **at)
-        figure = confusion_figure(np.diag([epoch, 2]), ["a", "b"], True)
+        _, figure = next(confusion_figures(np.diag([epoch, 2]), ["a", "b"]))
         logger.figure("valid/confusion", figure, **at)
     logger.image("valid/worst", picture, caption=NASTY, **at)
     rows = [

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
-from common.figures.grid import figure_to_image
+from common.figures.encode import figure_to_image
 from common.loggers.tensorboard import TensorBoardLogger
 from common.metrics.curves import counts_at, ranking_curve
 

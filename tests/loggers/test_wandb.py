@@ -127,7 +127,13 @@ def test_a_picture_that_stays_the_same_is_stored_once(run):
     ]  # fmt: skip
     # What each table uploads: itself, and the pictures in it.
     stored = [files for name, files in run.manifests if "validpredictions" in name]
-    assert [sum(path.endswith(".jpg") for path in files) for files in stored] == [2, 1, 0]
+    stored = [[path for path in files if path.endswith(".jpg")] for files in stored]
+    assert [len(files) for files in stored] == [2, 1, 0]
+    # From where they are: there is no copy of them.
+    assert all((run.folder / "files" / path).is_file() for files in stored for path in files)
+    data = [path for path in (run.run_dir / "wandb" / "data").rglob("*") if path.is_file()]
+    assert data  # of tables
+    assert not any(path.read_bytes().startswith(b"\xff\xd8") for path in data)
 
 
 def test_config_summary_artifact_and_status_are_kept(run):

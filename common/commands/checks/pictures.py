@@ -13,8 +13,8 @@ from common.commands.checks.audit import Audit
 from common.config import Config
 from common.data.audit.duplicates import TEST
 from common.data.image import read_image
+from common.figures.encode import encode_jpeg
 from common.figures.gallery import Section, gallery
-from common.figures.grid import encode_jpeg
 from common.figures.overlay import side_by_side
 from common.keys import FOLD, IMAGE_ID, LABEL, PATH
 
