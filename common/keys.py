@@ -59,3 +59,4 @@ def auxiliary_logits(column: str) -> str:
 
 
 THRESHOLD = "mask"  # name of a checkpoint's threshold of masks
+CONFIDENCE = "confidence"  # and of boxes
