@@ -65,3 +65,4 @@ def auxiliary_logits(column: str) -> str:
 
 
 THRESHOLD = "mask"  # name of a checkpoint's threshold of masks
+CONFIDENCE = "confidence"  # and of boxes

@@ -29,9 +29,9 @@ from common.inference.predict import (
     sweep,
 )
 from common.inference.views import Pass, passes_of
-from common.keys import BOXES, IMAGE, IMAGE_ID, INDEX, LABELS, SCORES, SIZE
-from common.learners.detection import CONFIDENCE, to_dicts
+from common.keys import BOXES, CONFIDENCE, IMAGE, IMAGE_ID, INDEX, LABELS, SCORES, SIZE
 from common.models.detector import make_detector
+from common.models.outputs import to_dicts
 
 Boxes = dict[str, Any]
 Seen = tuple[int, Boxes]  # by which model

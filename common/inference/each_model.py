@@ -16,8 +16,8 @@ from common.inference.crops import read_for
 from common.inference.outcome import Outcome
 from common.inference.predict import load_model, predict
 from common.inference.views import passes_of
-from common.learners.classification import predicted
 from common.models.classifier import make_classifier
+from common.models.outputs import predicted
 
 
 class OneModel(NamedTuple):

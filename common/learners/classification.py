@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from common.config import Config
-from common.keys import LABEL, LOGITS, VALUES, auxiliary_target
+from common.keys import LABEL, auxiliary_target
 from common.learners.base import Learner
 from common.losses.choose import classification_loss
 from common.metrics.base import Metric
+from common.models.outputs import predicted
 
 
 class ClassificationLearner(Learner):
@@ -36,14 +37,6 @@ class ClassificationLearner(Learner):
         """Return of each column of `model.auxiliary` what is right, or how far off it is."""
         heads = getattr(self.model, "auxiliary", None)
         return heads.judge(outputs, batch) if heads is not None else {}
-
-
-def predicted(outputs: Mapping[str, Any], multilabel: bool = False) -> Tensor:
-    """Return `(N, C)` float32 `VALUES`, or without such the probabilities of `LOGITS`."""
-    if VALUES in outputs:
-        return outputs[VALUES].float()
-    logits = outputs[LOGITS].float()
-    return logits.sigmoid() if multilabel else logits.softmax(1)
 
 
 def make_learner(

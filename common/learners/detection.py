@@ -12,6 +12,7 @@ from common.errors import KitError, did_you_mean
 from common.evaluation import Evaluation
 from common.keys import (
     BOXES,
+    CONFIDENCE,
     INDEX,
     LABELS,
     LOSS_BOXES,
@@ -25,8 +26,8 @@ from common.learners.base import Learner
 from common.losses.terms import Loss, LossTerm
 from common.metrics.base import Metric
 from common.metrics.detection import separate_classes, tune_confidence
+from common.models.outputs import to_dicts
 
-CONFIDENCE = "confidence"  # key of the thresholds
 DEFAULT_CONFIDENCE = 0.5  # where none can be tuned
 TERMS = {"classes": LOSS_CLASSES, "boxes": LOSS_BOXES, "centres": LOSS_CENTRES}
 
@@ -49,12 +50,6 @@ class DetectionLearner(Learner):
         truths, predictions = evaluation[TARGET], evaluation[PREDICTION]
         found, _ = tune_confidence(separate_classes(truths), separate_classes(predictions))
         return {CONFIDENCE: found if np.isfinite(found) else DEFAULT_CONFIDENCE}
-
-
-def to_dicts(values: Mapping[str, Any], keys: Sequence[str]) -> list[dict[str, np.ndarray]]:
-    """Return N dicts of arrays from lists of N tensors."""
-    columns = [[value.detach().cpu().numpy() for value in values[key]] for key in keys]
-    return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def make_learner(

@@ -35,9 +35,9 @@ from common.inference.outcome import Outcome
 from common.inference.predict import predict
 from common.inference.views import passes_of
 from common.keys import IMAGE, IMAGE_ID, INDEX, LOGITS, LOSS, PREDICTION, TARGET
-from common.learners.classification import predicted
 from common.models.classifier import Classifier
 from common.models.normalise import Normalise
+from common.models.outputs import predicted
 
 
 class Images(Dataset):

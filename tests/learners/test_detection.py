@@ -14,8 +14,8 @@ from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfi
 from common.data.build_boxes import box_loaders
 from common.errors import KitError
 from common.evaluation import Evaluation
-from common.keys import BOXES, IMAGE_ID, INDEX, LABELS, LOSS, PREDICTION, SCORES, TARGET
-from common.learners.detection import CONFIDENCE, detection_loss, make_learner
+from common.keys import BOXES, CONFIDENCE, IMAGE_ID, INDEX, LABELS, LOSS, PREDICTION, SCORES, TARGET
+from common.learners.detection import detection_loss, make_learner
 from common.learners.recipe import train_run
 from common.learners.tasting import Ingredient, uniform
 from common.metrics.coco import coco_map_50
