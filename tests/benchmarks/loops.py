@@ -25,6 +25,7 @@ from fastai.callback.wandb import WandbCallback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner as FastaiLearner
 from fastai.optimizer import Adam
+from peers import Pairs, ignite_loop, lightning_loop
 from step import Repeat, Tiny, bare, batch, kit
 from table import paired, tell
 from timm.optim import create_optimizer_v2
@@ -37,21 +38,6 @@ from common.learners.optimiser import make_optimiser
 
 WHY = "schedule, clipping, guard and record of the step all count, not the dispatch alone"
 Loop = Callable[[Repeat], np.ndarray]
-
-
-class Pairs:
-    """The same batches as tuples, which fastai takes."""
-
-    def __init__(self, loader: Repeat) -> None:
-        self.loader, self.dataset = loader, loader.dataset
-        self.bs = len(loader.batch[LABEL])
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
-    def __iter__(self):
-        for values in self.loader:
-            yield (values[IMAGE].float() / 255 - 0.5) / 0.2, values[LABEL]
 
 
 def fastai_default(wandb: bool = False) -> Loop:
@@ -96,41 +82,6 @@ def timm_script() -> Loop:
     return run
 
 
-def lightning_loop() -> Loop:
-    """Return Lightning's loop with the kit's optimiser, its bar and its logger of scalars."""
-    import lightning
-
-    class Module(lightning.LightningModule):
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = Tiny()
-
-        def training_step(self, pair: tuple, number: int) -> torch.Tensor:
-            loss = nn.functional.cross_entropy(self.net(pair[0]), pair[1])
-            self.log("loss", loss, prog_bar=True)
-            return loss
-
-        def configure_optimizers(self) -> torch.optim.Optimizer:
-            return torch.optim.AdamW(self.parameters(), 1e-3, fused=True)
-
-    module = Module()
-
-    def run(loader: Repeat) -> np.ndarray:
-        with TemporaryDirectory() as folder, redirect_stdout(StringIO()):
-            logger = lightning.pytorch.loggers.CSVLogger(folder)
-            trainer = lightning.Trainer(
-                accelerator="cpu",
-                max_epochs=1,
-                logger=logger,
-                enable_checkpointing=False,
-                enable_model_summary=False,
-            )
-            trainer.fit(module, Pairs(loader))
-        return loader.step_times()
-
-    return run
-
-
 def steps(rounds: int = 9, count: int = 200) -> None:
     """Let all loops take turns."""
     data = batch(32, 8)
@@ -145,7 +96,9 @@ def steps(rounds: int = 9, count: int = 200) -> None:
             "timm": timm_script(),
         }
         if find_spec("lightning"):
-            loops["lightning"] = lightning_loop()
+            loops |= {"lightning": lightning_loop(), "lightning, bare": lightning_loop(False)}
+        if find_spec("ignite"):
+            loops["ignite"] = ignite_loop()
         times: dict[str, list[float]] = {name: [] for name in loops}
         for number in range(rounds + 1):
             for name, run in loops.items():
@@ -161,10 +114,14 @@ def steps(rounds: int = 9, count: int = 200) -> None:
     tell("a step, tiny network, all loggers", against, ratio("kit, all loggers", "fastai"), 1.15)
     script = "timm's script: meters, schedule, clipping, EMA (more than the kit's defaults do)"
     tell("a step, tiny network, no loggers", script, ratio("kit", "timm"), 1.15)
-    there = "lightning" in times
-    found = ratio("kit, all loggers", "lightning") if there else None
-    what, missing = "a step, tiny network, all loggers", "" if there else "not installed"
-    tell(what, "Lightning: bar, AdamW, CSV", found, 1.0, why=missing)
+    for mine, other, what, against, goal in (
+        ("kit, all loggers", "lightning", "all loggers", "Lightning: bar, AdamW, CSV", 1.0),
+        ("kit, nobody watches", "lightning, bare", "nobody watches", "Lightning's loop, bare", 1.0),
+        ("kit", "ignite", "no loggers", "Ignite: bar, running mean; no schedule or guard", 1.15),
+    ):
+        found = ratio(mine, other) if other in times else None
+        missing = "" if other in times else "not installed"
+        tell(f"a step, tiny network, {what}", against, found, goal, why=missing)
     added = np.subtract(times["kit"], times["kit, nobody watches"])
     what = "what all observers add to a step, guard against NaN included"
     tell(what, "the Learner alone", float(np.median(added)) * 1e6, 100, unit="us", why=WHY)
