@@ -25,7 +25,8 @@ from common.keys import (
 from common.learners.base import Learner
 from common.losses.terms import Loss, LossTerm
 from common.metrics.base import Metric
-from common.metrics.detection import separate_classes, tune_confidence
+from common.metrics.detection import tune_confidence
+from common.metrics.matching import separate_classes
 from common.models.outputs import to_dicts
 
 DEFAULT_CONFIDENCE = 0.5  # where none can be tuned

@@ -7,8 +7,7 @@ import numpy as np
 
 from common.keys import BOXES, LABELS, SCORES
 from common.metrics.curves import LEVELS, Curve, interpolated_precision, ranking_curve
-from common.metrics.detection import separate_classes
-from common.metrics.matching import match_boxes
+from common.metrics.matching import match_boxes, separate_classes
 
 IOUS = np.linspace(0.5, 0.95, 10)  # COCO's
 
@@ -43,18 +42,15 @@ def rank_boxes(
 ) -> BoxRanking:
     """Match within classes and return what hit; a box that is not finite is left out."""
     predictions = [_finite(one) for one in predictions]
-    order = [np.argsort(-np.asarray(p[SCORES], float), kind="stable") for p in predictions]
     matches = match_boxes(
         [target[BOXES] for target in separate_classes(targets)],
         [prediction[BOXES] for prediction in separate_classes(predictions)],
         [prediction[SCORES] for prediction in predictions],
         ious,
     )
-    labels = [p[LABELS][by] for p, by in zip(predictions, order, strict=True)]
-    truths = [target[LABELS] for target in targets]
-    return BoxRanking(
-        ious, matches.hits, matches.scores, _joined(labels), _counted(truths, num_classes)
-    )
+    labels = _joined(predictions)[matches.order]
+    truths = np.bincount(_joined(targets), minlength=num_classes)
+    return BoxRanking(ious, matches.hits, matches.scores, labels, truths)
 
 
 def _finite(prediction: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -62,9 +58,5 @@ def _finite(prediction: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {key: prediction[key][kept] for key in (BOXES, LABELS, SCORES)}
 
 
-def _joined(labels: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.zeros(0, np.int64), *labels])
-
-
-def _counted(labels: Sequence[np.ndarray], num_classes: int) -> np.ndarray:
-    return np.bincount(_joined(labels), minlength=num_classes)
+def _joined(items: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, np.int64), *(item[LABELS] for item in items)])

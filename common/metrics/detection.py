@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 
 from common.errors import KitError
-from common.keys import BOXES, LABELS, SCORES
+from common.keys import BOXES, SCORES
 from common.metrics.base import Metric
 from common.metrics.checks import undefined
 from common.metrics.coco import coco_map, coco_map_50
-from common.metrics.matching import Matches, match_boxes
+from common.metrics.matching import Matches, match_boxes, separate_classes
 
 THRESHOLDS = np.linspace(0.5, 0.75, 6)  # a hit has a larger IoU
 GRID = np.linspace(0, 0.99, 100)
 USUAL_CONFIDENCE = 0.5
-FAR = 1e6  # pixels, more than a picture is wide, and still exact to 1e-9 in float64
 Truth = np.ndarray | Mapping[str, Any]
 Prediction = Mapping[str, Any]
 
@@ -123,22 +122,7 @@ def cross_tuned_scores(
     return found
 
 
-def separate_classes(items: Sequence[Any]) -> list[Any]:
-    """Return truths or predictions, boxes of each class shifted to where no other class is.
-
-    Then a matching that does not look at LABELS matches within classes.
-    """
-    return [
-        _apart(item) if isinstance(item, Mapping) and LABELS in item else item for item in items
-    ]
-
-
 def _match(targets: Sequence[Truth], predictions: Sequence[Prediction]) -> Matches:
-    if len(targets) != len(predictions):
-        raise KitError(
-            f"expected a prediction per image, got {len(predictions)} for {len(targets)} images; "
-            "give images without boxes empty arrays"
-        )
     truths = [target[BOXES] if isinstance(target, Mapping) else target for target in targets]
     boxes = [prediction[BOXES] for prediction in predictions]
     scores = [prediction[SCORES] for prediction in predictions]
@@ -162,12 +146,6 @@ def _scores_over(matches: Matches, grid: np.ndarray, empty: float | None) -> np.
     image = np.repeat(np.arange(num_images), np.diff(matches.starts))
     kept = [np.bincount(image[matches.scores >= g], minlength=num_images) for g in grid]
     return _precision(matches, np.stack(kept), empty)
-
-
-def _apart(item: Mapping[str, Any]) -> dict[str, Any]:
-    boxes = np.asarray(item[BOXES], dtype=np.float64).reshape(-1, 4)
-    shift = np.asarray(item[LABELS], dtype=np.float64).reshape(-1, 1) * FAR
-    return {**item, BOXES: boxes + shift}
 
 
 def _mean(scores: np.ndarray) -> np.ndarray:

@@ -1,13 +1,16 @@
 """Greedy matching of predicted boxes to true ones, over many images and IoU thresholds at once."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from common.errors import KitError
+from common.keys import BOXES, LABELS
 
 MAX_CELLS = 2**17  # pairs of boxes that are compared at once: a megabyte per array, in cache
+
+FAR = 1e6  # pixels, more than a picture is wide, and still exact to 1e-9 in float64
 
 
 class Matches(NamedTuple):
@@ -18,6 +21,7 @@ class Matches(NamedTuple):
     hits: np.ndarray  # (M, T) bool
     truths: np.ndarray  # (N,) int64 true boxes per image
     broken: np.ndarray  # (N,) bool, a prediction of the image is NaN or infinite
+    order: np.ndarray  # (M,) int64, their places before they were sorted
 
 
 class Ragged(NamedTuple):
@@ -53,8 +57,13 @@ def match_boxes(
         thresholds: `(T,)` ascending.
 
     Raises:
-        KitError: shapes do not fit, a true box is NaN.
+        KitError: not a prediction per image, shapes do not fit, a true box is NaN.
     """
+    if len(truths) != len(boxes):
+        raise KitError(
+            f"expected a prediction per image, got {len(boxes)} for {len(truths)} images; "
+            "give images without boxes empty arrays"
+        )
     true, predicted = stack_boxes("truth", truths), stack_boxes("prediction", boxes)
     confidence = np.concatenate([np.zeros(0), *(np.asarray(s, np.float64) for s in scores)])
     counts = np.diff(predicted.starts)
@@ -71,7 +80,17 @@ def match_boxes(
     place = np.arange(len(rows)) - predicted.starts[image]
     hits = _greedy(pairs, place, (len(rows), len(true.rows)), thresholds)
     broken = np.bincount(image[~finite], minlength=len(counts)) > 0
-    return Matches(predicted.starts, confidence, hits, np.diff(true.starts), broken)
+    return Matches(predicted.starts, confidence, hits, np.diff(true.starts), broken, order)
+
+
+def separate_classes(items: Sequence[Any]) -> list[Any]:
+    """Return truths or predictions, boxes of each class shifted to where no other class is.
+
+    Then a matching that does not look at LABELS matches within classes.
+    """
+    return [
+        _apart(item) if isinstance(item, Mapping) and LABELS in item else item for item in items
+    ]
 
 
 def stack_boxes(name: str, boxes: Sequence[np.ndarray]) -> Ragged:
@@ -162,3 +181,9 @@ def _greedy(
         hits[rows] |= free
         taken[columns] |= free
     return hits
+
+
+def _apart(item: Mapping[str, Any]) -> dict[str, Any]:
+    boxes = np.asarray(item[BOXES], dtype=np.float64).reshape(-1, 4)
+    shift = np.asarray(item[LABELS], dtype=np.float64).reshape(-1, 1) * FAR
+    return {**item, BOXES: boxes + shift}

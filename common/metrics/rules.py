@@ -12,10 +12,10 @@ from common.metrics.base import Metric
 from common.metrics.decisions import GRID, best_threshold, cut, is_decided
 from common.metrics.detection import (
     USUAL_CONFIDENCE,
-    separate_classes,
     tune_confidence,
     wheat_score,
 )
+from common.metrics.matching import separate_classes
 from common.metrics.nested import Rule
 from common.metrics.pixels import THRESHOLDS
 from common.metrics.searches import best_of, search_cuts, search_thresholds

@@ -19,7 +19,8 @@ from common.learners.detection import detection_loss, make_learner
 from common.learners.recipe import train_run
 from common.learners.tasting import Ingredient, uniform
 from common.metrics.coco import coco_map_50
-from common.metrics.detection import METRICS, separate_classes, wheat_score
+from common.metrics.detection import METRICS, wheat_score
+from common.metrics.matching import separate_classes
 from common.models.detector import make_detector
 from common.runs import Run
 

@@ -1,4 +1,4 @@
-"""The wheat metric agrees with a plain loop, mAP with pycocotools; laws of both."""
+"""The wheat metric agrees with a plain loop; laws of it."""
 
 import math
 
@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 from common.errors import KitError
 from common.keys import BOXES, LABELS, SCORES
 from common.metrics import matching
-from common.metrics.coco import coco_backend, coco_map, coco_summary
 from common.metrics.detection import (
     METRICS,
     cross_tuned_wheat_score,
     per_image_scores,
-    separate_classes,
     tune_confidence,
     wheat_score,
 )
@@ -199,55 +197,6 @@ def test_truth_scores_better_than_a_guess_and_a_guess_than_another_image(name: s
     assert scores[0] > scores[1] > scores[2]
 
 
-@pytest.mark.parametrize("num_classes", [1, 3])
-def test_both_backends_of_map_agree_with_pycocotools_itself(num_classes: int) -> None:
-    targets, predictions = draw(20, seed=num_classes, num_classes=num_classes)
-    expected = pycocotools_stats(targets, predictions, num_classes)
-    for backend in ("pycocotools", coco_backend()):
-        summary = coco_summary(targets, predictions, backend)
-        got = [summary[name] for name in ("map", "map_50", "map_75", "mar_100")]
-        assert got == pytest.approx([expected[i] for i in (0, 1, 2, 8)], abs=1e-6)
-        assert coco_map(targets, predictions, backend) == summary["map"]
-
-
-def pycocotools_stats(targets, predictions, num_classes: int) -> np.ndarray:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    def rows(items) -> list[dict]:
-        found = []
-        for image, item in enumerate(items):
-            for place, (x1, y1, x2, y2) in enumerate(item[BOXES].tolist()):
-                row = {"image_id": image, "category_id": int(item[LABELS][place]), "iscrowd": 0}
-                row |= {"id": len(found) + 1, "bbox": [x1, y1, x2 - x1, y2 - y1]}
-                row |= {"area": (x2 - x1) * (y2 - y1)}
-                found.append(row | ({"score": item[SCORES][place]} if SCORES in item else {}))
-        return found
-
-    truth = COCO()
-    truth.dataset = {
-        "images": [{"id": image} for image in range(len(targets))],
-        "categories": [{"id": label} for label in range(num_classes)],
-        "annotations": rows(targets),
-    }
-    truth.createIndex()
-    evaluation = COCOeval(truth, truth.loadRes(rows(predictions)), "bbox")
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
-    return evaluation.stats
-
-
-def test_map_needs_the_right_class_and_some_truth() -> None:
-    targets, _ = draw(6, seed=2, num_classes=2)
-    right = [{**target, SCORES: np.ones(len(target[BOXES]))} for target in targets]
-    wrong = [{**prediction, LABELS: 1 - prediction[LABELS]} for prediction in right]
-    assert coco_map(targets, right) == pytest.approx(1)
-    assert coco_map(targets, wrong) < 0.1
-    assert coco_map([t[BOXES] for t in targets], [{**p, LABELS: p[LABELS] * 0} for p in wrong]) == 1
-    assert math.isnan(coco_map([NO_BOXES], [{BOXES: NO_BOXES, SCORES: np.zeros(0)}]))
-
-
 @settings(max_examples=60, deadline=None)
 @given(folds.filter(lambda fold: len(fold) > 1), st.sampled_from([0.0, 1.0]))
 def test_cross_tuning_scores_each_half_at_the_threshold_of_the_other(fold, empty: float) -> None:
@@ -288,10 +237,13 @@ def test_separated_classes_match_only_within_themselves() -> None:
             for items in (targets, predictions)
         ]
         expected += hits_of(*own)
-    found = hits_of(separate_classes(targets), separate_classes(predictions))
+    found = hits_of(matching.separate_classes(targets), matching.separate_classes(predictions))
     np.testing.assert_array_equal(found, expected)
     wrong = [{**prediction, LABELS: prediction[LABELS] + 1} for prediction in predictions]
-    assert hits_of(separate_classes(targets), separate_classes(wrong)).sum() < found.sum() / 2
+    assert (
+        hits_of(matching.separate_classes(targets), matching.separate_classes(wrong)).sum()
+        < found.sum() / 2
+    )
 
 
 def hits_of(targets: list, predictions: list) -> np.ndarray:

@@ -45,6 +45,9 @@ def test_normalise_is_the_usual_formula_and_keeps_its_input():
     torch.testing.assert_close(normalise(floats), expected)
     assert torch.equal(image, kept)
     assert torch.equal(floats, kept.float())
+    last = normalise(image.contiguous(memory_format=torch.channels_last))
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(last, normalise(image))
 
 
 @pytest.fixture

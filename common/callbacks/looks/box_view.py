@@ -13,7 +13,8 @@ from common.evaluation import Evaluation
 from common.figures.grid import thumbnail
 from common.figures.overlay import FOUND, TRUTH, draw_boxes, side_by_side
 from common.keys import BOXES, LABELS, PREDICTION, SCORES, TARGET
-from common.metrics.detection import USUAL_CONFIDENCE, per_image_scores, separate_classes
+from common.metrics.detection import USUAL_CONFIDENCE, per_image_scores
+from common.metrics.matching import separate_classes
 
 Boxes = Mapping[str, np.ndarray]
 

@@ -5,7 +5,8 @@ import numpy as np
 from common.evaluation import Evaluation
 from common.keys import PREDICTION, TARGET
 from common.metrics.box_pairs import BoxPairs, pair_boxes
-from common.metrics.detection import USUAL_CONFIDENCE, separate_classes, tune_confidence
+from common.metrics.detection import USUAL_CONFIDENCE, tune_confidence
+from common.metrics.matching import separate_classes
 
 
 def confidence_of(evaluation: Evaluation) -> float:
