@@ -4,10 +4,10 @@ from math import isfinite
 from typing import Literal
 
 from fastai.callback.core import CancelBatchException, CancelFitException, CancelStepException
-from torch import Tensor
+from torch import Tensor, is_anomaly_enabled
 
 from common import distributed
-from common.callbacks.anomaly.agreement import agree, by_itself
+from common.callbacks.anomaly.agreement import agree
 from common.callbacks.anomaly.finding import Finding, unknown
 from common.callbacks.anomaly.gate import Gate
 from common.callbacks.anomaly.moment import Buffers, Cursor, Moment, Random, finite_total
@@ -19,6 +19,7 @@ from common.callbacks.checkpoint import Checkpoint
 from common.callbacks.half_precision import HalfPrecision
 from common.callbacks.looks.steps import Listener
 from common.callbacks.mix import Mix
+from common.callbacks.norms import by_itself
 
 Policy = Literal["stop", "skip", "raise"]
 IN_A_ROW = 20  # steps left out one after the other, from which on nothing will get better
@@ -84,6 +85,8 @@ class Anomalies(Callback):
         self.group[-1].loss = self.learn.loss.detach()
 
     def before_step(self) -> None:
+        if is_anomaly_enabled():
+            self.detected = distributed.any_of(self.detected)
         # The scaler has looked at fp16 gradients already.
         gradients = [] if self.scaled else [p.grad for p in self.parameters if p.grad is not None]
         # gradients are of all processes already, losses are not
