@@ -1,7 +1,7 @@
 """Several processes train one model: torch's DistributedDataParallel around each forward pass."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,7 +38,7 @@ class Parallel(Callback):
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.wrapped: DistributedDataParallel | None = None
+        self.wrapped: Any = None  # the model, in torch's DistributedDataParallel
         self.trained: list[bool] = []  # whether each parameter was, when the wrapper was made
 
     def before_fit(self) -> None:
@@ -49,12 +49,24 @@ class Parallel(Callback):
         trained = [parameter.requires_grad for parameter in learn.model.parameters()]
         if trained != self.trained:  # it learns once, in the beginning, what to wait for
             self.wrapped, self.trained = None, trained
-            self.wrapped = DistributedDataParallel(learn.model, find_unused_parameters=True)
+            self.wrapped = self._wrap(learn.model)
         self.batches, self.share = batches_of(learn), share_of(learn.dls.train)
+
+    def _wrap(self, model: nn.Module) -> nn.Module:
+        # A backward pass that the detection ends in one process would not end in the others.
+        self.afterwards = torch.is_anomaly_enabled()
+        if not self.afterwards:
+            return DistributedDataParallel(model, find_unused_parameters=True)
+        distributed.copy_from_first(model.state_dict().values())
+        return model
 
     def before_batch(self) -> None:
         if self.learn.training and not distributed.is_first():
             seed_step(self.seed, distributed.rank(), self.learn.train_iter)
+
+    def after_backward(self) -> None:
+        if self.afterwards and step_is_whole(self.learn, self.batches):
+            average_gradients(self.learn.model.parameters())
 
     def after_train(self) -> None:
         """Let all validate the same: running statistics are those of the first process."""
@@ -69,11 +81,23 @@ class Parallel(Callback):
     def step(self) -> Iterator[nn.Module]:
         """Give the model to call; gradients are averaged where a step is whole, not before."""
         assert self.wrapped is not None
-        if step_is_whole(self.learn, self.batches):
+        if self.afterwards or step_is_whole(self.learn, self.batches):
             yield self.wrapped
         else:
             with self.wrapped.no_sync():
                 yield self.wrapped
+
+
+@torch.no_grad()
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Give parameters the mean of all processes' gradients; what nobody used keeps none."""
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    used = torch.tensor([p.grad is not None for p in trained], dtype=torch.float32)
+    users = distributed.add_up(used.to(trained[0].device)).tolist()
+    for parameter, count in zip(trained, users, strict=True):
+        if count:
+            own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            parameter.grad = distributed.add_up(own).div_(distributed.size())
 
 
 def seed_step(seed: int, rank: int, step: int) -> None:
@@ -92,16 +116,6 @@ def parallel_callbacks(learn: Any, config: Config) -> list[Parallel]:
     """
     if distributed.size() == 1:
         return []
-    if config.train.detect_anomaly:
-        raise KitError(
-            "expected train.detect_anomaly=false with several processes, for an error in one of "
-            "them leaves the others waiting, got true; train.anomaly watches all the same"
-        )
-    if config.train.swa_start:
-        raise KitError(
-            "expected train.swa_start=0 with several processes, for each would compute statistics "
-            f"of its own part, got {config.train.swa_start:g}; train.ema_decay averages as well"
-        )
     if getattr(learn.dls.train.sampler, "shard", None) is None:
         raise KitError(
             f"expected a loader that divides its batches among {distributed.size()} processes, got "

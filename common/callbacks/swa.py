@@ -6,7 +6,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from common.callbacks.average import Average
 from common.callbacks.norms import recompute_norms
-from common.data.loaders import set_epoch
+from common.data.loaders import set_epoch, whole_batches
 
 
 class Swa(Average):
@@ -14,7 +14,8 @@ class Swa(Average):
 
     Until it begins, the trained weights validate. Statistics of batch norms, which no mean of
     statistics gives, are computed anew over the epoch's training data before each validation: a
-    forward pass more, about a third of what the epoch took.
+    forward pass more, about a third of what the epoch took. Of several processes each does it for
+    whole batches in turn, for that is what one process's statistics are of.
 
     Args:
         start: share of training after which epochs count.
@@ -43,7 +44,8 @@ class Swa(Average):
             return
         self.average.update_parameters(learn.model)
         set_epoch(learn.dls.train, learn.epoch)
-        recompute_norms(self.average.module, learn.dls.train, learn.device)
+        with whole_batches(learn.dls.train) as batches:
+            recompute_norms(self.average.module, batches, learn.device)
         self.last = learn.epoch
 
     def saved_state(self) -> dict[str, Any]:

@@ -13,14 +13,15 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
+from common.commands.sweep_heartbeat import database_error, heartbeat_in_a_line
 from common.commands.sweep_space import Choices, Range
 from common.environment import hide_password
 from common.errors import KitError
 
 RUN, AGAIN, ASKED = "run", "again", "asked"  # attributes of trials, and of the study
 HEARTBEAT = 30  # seconds; a trial that is silent for twice as long belongs to a process that died
+AWAKE = {"pool_pre_ping": True}  # of the engine: a server that was started anew is connected again
 DRIVERS = {  # packages of the modules that SQLAlchemy imports unless an address names another
     "psycopg2": "psycopg2-binary",
     "psycopg": "'psycopg[binary]'",
@@ -83,7 +84,7 @@ def open_study(
     stale: dict[str, Any] = {told: try_again}
     try:
         study = optuna.create_study(
-            storage=RDBStorage(storage, heartbeat_interval=HEARTBEAT, **stale),
+            storage=RDBStorage(storage, AWAKE, heartbeat_interval=HEARTBEAT, **stale),
             sampler=SeededTpe(seed),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP),
             study_name=name,
@@ -112,7 +113,7 @@ def _no_database(storage: str, error: Exception) -> str:
             f"expected a driver for the database at '{shown}', got no module '{lacking}'; "
             f"pip install {package}"
         )
-    for secret in _secrets(storage):
+    for secret in sorted(_secrets(storage), key=len, reverse=True):
         said = said.replace(secret, "***")
     return (
         f"expected a database at '{shown}', got: {hide_password(said)}; name another by --storage "
@@ -130,6 +131,8 @@ def _secrets(storage: str) -> set[str]:
     """Return what of an address a driver must not repeat, as it is written and as it is meant."""
     user = storage.rpartition("://")[2].rpartition("@")[0]
     words = {user, user.partition(":")[2]} - {""}
+    parts = user.split("@")  # what follows the first @ is taken for a host, and named as such
+    words |= {"@".join(parts[place:]) for place in range(1, len(parts))} - {""}
     return words | {unquote(word) for word in words}
 
 
@@ -174,10 +177,11 @@ def run_trials(study: optuna.Study, count: int, objective: Callable[[Trial], flo
         KitError: the database does not answer any more.
     """
     try:
-        while len(_ended(study)) < count:
-            study.optimize(objective, n_trials=1)
+        with heartbeat_in_a_line():
+            while len(_ended(study)) < count:
+                study.optimize(objective, n_trials=1)
     except Exception as error:
-        lost = _of_database(error)
+        lost = database_error(error)
         if lost is None:
             raise
         said = hide_password(str(lost).strip().partition("\n")[0])
@@ -185,13 +189,6 @@ def run_trials(study: optuna.Study, count: int, objective: Callable[[Trial], flo
             f"expected an answer from the sweep's database, got: {said}; the same command goes on "
             "once it is there again"
         ) from None
-
-
-def _of_database(error: BaseException | None) -> BaseException | None:
-    """Return what the database said, which Optuna raises as it is, wrapped, or by a slip."""
-    while error is not None and not isinstance(error, SQLAlchemyError):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:

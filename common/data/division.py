@@ -1,11 +1,15 @@
 """Which part of an epoch is whose, where several processes read it together."""
 
+import hashlib
+import platform
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from common import distributed
 from common.errors import KitError
+from common.keys import IMAGE_ID
 
 
 class Shard(NamedTuple):
@@ -56,3 +60,23 @@ def shard_of(batch_size: int, drop_last: bool, whole: bool) -> Shard | None:
             "start fewer"
         )
     return Shard(world, batch_size, drop_last, whole)
+
+
+def expect_same_images(frame: pd.DataFrame) -> None:
+    """Compare the images of all processes: each node of a cluster may have files of its own.
+
+    Raises:
+        KitError: others than the first process's, or in another order.
+    """
+    if distributed.size() == 1:
+        return
+    ids = "\n".join(frame[IMAGE_ID].astype(str))
+    own = (len(frame), hashlib.sha256(ids.encode()).hexdigest(), platform.node())
+    first, *others = distributed.gather(own)
+    for count, digest, node in others:
+        if digest != first[1]:
+            raise KitError(
+                f"expected the same images for every process, got {first[0]} on '{first[2]}' and "
+                f"{count} on '{node}', not all of the same names in the same order; copy the data "
+                "anew, or let all read one folder"
+            )

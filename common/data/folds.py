@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from common import distributed
 from common.config import Config
+from common.data.division import expect_same_images
 from common.data.files import some
 from common.data.frame import check_ids
 from common.data.partial import partial
@@ -91,10 +93,20 @@ def load_or_make_folds(
 def fold_frame(path: Path, frame: pd.DataFrame, config: Config) -> pd.DataFrame:
     """Return the frame with the `fold` that a config asks for, kept in the csv at `path`.
 
-    A frame that comes with `fold` keeps it: the competition fixes who validates on what.
+    A frame that comes with `fold` keeps it: the competition fixes who validates on what. Of several
+    processes the first one alone reads or writes the file; the others' may be elsewhere.
     """
+    expect_same_images(frame)
+    first = distributed.is_first()
+    return frame.assign(
+        **{FOLD: distributed.from_first(_folds(path, frame, config) if first else None)}
+    )
+
+
+def _folds(path: Path, frame: pd.DataFrame, config: Config) -> np.ndarray:
+    """Return the `(N,)` folds that a config asks for."""
     if FOLD in frame.columns:
-        return _keep_fixed(path, frame, config.data.n_folds)
+        return _keep_fixed(path, frame, config.data.n_folds)[FOLD].to_numpy()
     data, multilabel = config.data, config.data.fold_kind == "multilabel_stratified"
     stratify = list(config.classes) if multilabel else data.fold_stratify
     named = frame
@@ -121,7 +133,7 @@ def fold_frame(path: Path, frame: pd.DataFrame, config: Config) -> pd.DataFrame:
         stratify=stratify if "stratified" in data.fold_kind else None,
         group=data.fold_group if "group" in data.fold_kind else None,
     )
-    return frame.assign(**{FOLD: kept[FOLD]})
+    return kept[FOLD].to_numpy()
 
 
 def _keep_fixed(path: Path, frame: pd.DataFrame, n_folds: int) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -143,12 +144,16 @@ def share_of(loader: DataLoader) -> float:
 
 
 def with_batch_size(
-    loader: DataLoader, batch_size: int, num_workers: int | None = None
+    loader: DataLoader,
+    batch_size: int,
+    num_workers: int | None = None,
+    whole: bool | None = None,
 ) -> DataLoader:
     """Return a loader of the same samples in the same order, in batches of another size.
 
     Args:
         num_workers: None: as many as it has.
+        whole: whether each of several processes reads batches of its own; None: as the loader does.
 
     Raises:
         KitError: `make_loader` did not make it.
@@ -156,6 +161,8 @@ def with_batch_size(
     sampler = loader.sampler
     if not isinstance(sampler, EpochSampler):
         raise KitError(f"expected a loader of make_loader to change, got {type(loader).__name__}")
+    if whole is None:
+        whole = sampler.shard is not None and sampler.shard.whole
     return make_loader(
         loader.dataset,
         batch_size,
@@ -166,8 +173,22 @@ def with_batch_size(
         pin_memory=loader.pin_memory,
         collate_fn=loader.collate_fn,
         weights=sampler.weights,
-        whole_batches=sampler.shard is not None and sampler.shard.whole,
+        whole_batches=whole,
     )
+
+
+@contextmanager
+def whole_batches(loader: DataLoader) -> Iterator[DataLoader]:
+    """Give a loader of the epoch's batches of which each of several processes has some, uncut."""
+    if getattr(loader.sampler, "shard", None) is None:
+        yield loader
+        return
+    own = with_batch_size(loader, batch_size_of(loader), whole=True)
+    own.sampler.set_epoch(loader.sampler.epoch)  # type: ignore[attr-defined]
+    try:
+        yield own
+    finally:
+        stop_workers(own)
 
 
 def stop_workers(loader: DataLoader) -> None:

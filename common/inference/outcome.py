@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from common import distributed
+from common.data.division import expect_same_images
 from common.errors import KitError
 from common.keys import IMAGE_ID, PATH
 
@@ -81,8 +82,13 @@ def last_outcome() -> Outcome:
 
 @contextmanager
 def predicting(frame: pd.DataFrame) -> Iterator[Outcome]:
-    """Begin a new outcome, which keeps the time until the end of the block."""
+    """Begin a new outcome, which keeps the time until the end of the block.
+
+    Raises:
+        KitError: other processes have other images.
+    """
     global _last
+    expect_same_images(frame)
     outcome = _last = Outcome(images=len(frame))
     started = time.monotonic()
     try:

@@ -1,14 +1,10 @@
 """Trains with several GPUs of a kernel's machine, a process for each, where the config says so."""
 
-import json
-import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from common.commands.train import train_folds
-from common.kaggle.every_gpu import gpus, reach_code
-from common.launch import run_in_processes
+from common.kaggle.processes import do_ordered, gpus, work_in_processes
 
 
 def train_on_gpus(most: int, words: dict[str, Any]) -> None:
@@ -22,12 +18,8 @@ def train_on_gpus(most: int, words: dict[str, Any]) -> None:
     if count == 1:
         _train(words)
         return
-    reach_code()
     print(f"training in {count} processes", flush=True)
-    with TemporaryDirectory() as folder:
-        order = Path(folder) / "work.json"
-        order.write_text(json.dumps(words))
-        run_in_processes(count, ["-m", "common.kaggle.train_gpus", str(order)])
+    work_in_processes(count, "common.kaggle.train_gpus", words)
 
 
 def _train(words: dict[str, Any]) -> None:
@@ -36,4 +28,4 @@ def _train(words: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    _train(json.loads(Path(sys.argv[1]).read_text()))
+    do_ordered(_train)

@@ -4,9 +4,12 @@ import os
 import sys
 
 import pytest
+from torch.distributed.run import parse_args
+from typer.main import get_command
 
 import common.launch as launch
 from common.checkpoints import load_checkpoint
+from common.cli import app
 from common.notebook import train_on_gpus
 
 from .conftest import FAST
@@ -42,6 +45,16 @@ def test_more_gpus_than_there_are_is_one_line(kit, started, monkeypatch):
     assert not started
     assert kit("train", "nowhere", "--gpus", "0")[0] == 0  # all there are
     assert started[0][0] == 2
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "sweep"])
+def test_torchrun_leaves_the_options_of_commands_alone(command):
+    """Without the -- it takes --run for its own --run-path, and ends."""
+    options = [name for one in get_command(app).commands[command].params for name in one.opts]
+    words = [command, "birds", *(name for name in options if name.startswith("--"))]
+    found = parse_args(["--nnodes", "2", "--nproc-per-node", "4", "-m", "--", "common", *words])
+    assert found.module
+    assert (found.training_script, found.training_script_args) == ("common", words)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks")

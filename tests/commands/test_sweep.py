@@ -4,6 +4,7 @@ import json
 import math
 import sqlite3
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,17 @@ def test_a_database_that_cannot_be_had_is_one_line_without_its_password(
     assert "s3cret" not in text
 
 
+@pytest.mark.parametrize("word", ["s3cret", "s3/cr:et", "x@s3cret", "x@y@s3cret", "x%40s3cret"])
+def test_what_a_driver_repeats_of_a_password_is_hidden(word):
+    from common.commands.sweep_study import _no_database
+
+    host = f"{word}@localhost".partition("@")[2]  # as SQLAlchemy cuts a password with an @ in it
+    error = ValueError(f'could not translate host name "{host}", user "me", word {word}')
+    text = _no_database(f"postgresql://me:{word}@localhost/db", error)
+    assert "s3" not in text
+    assert "localhost" in text
+
+
 def test_the_command_to_go_on_with_hides_a_password(monkeypatch):
     words = ["kit", "sweep", "c", "--storage", "postgresql://me:s3cret@host/db"]
     monkeypatch.setattr(sys, "argv", words)
@@ -223,3 +235,23 @@ def test_a_database_that_is_lost_is_one_line(project, scores):
     code, text = project("sweep", "colours", "train.lr=0.001..0.002", "--trials", 2)
     assert code == 2
     assert "no such table: trial_values; the same command goes on" in text
+
+
+def test_a_heartbeat_that_finds_no_database_is_one_line(capsys, monkeypatch):
+    from sqlalchemy.exc import OperationalError
+
+    from common.commands.sweep_heartbeat import heartbeat_in_a_line
+
+    def beat(error):
+        raise error
+
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # not pytest's
+    with heartbeat_in_a_line():
+        for error in (OperationalError("SELECT", {}, ValueError("gone")), ValueError("a bug")):
+            thread = threading.Thread(target=beat, args=(error,))
+            thread.start()
+            thread.join()
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first.startswith("warning: the sweep's database does not answer")
+    assert any("Traceback" in line for line in others)
+    assert others[-1] == "ValueError: a bug"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import common.commands.train as commands
+import common.kaggle.processes as processes
 import common.kaggle.train_gpus as train_gpus
 
 WORDS = {
@@ -33,7 +34,7 @@ def test_each_process_trains_what_one_would(monkeypatch, most, there, count):
 
     monkeypatch.setenv("KIT_GPUS", str(there))
     monkeypatch.setenv("PYTHONPATH", "")  # put back afterwards
-    monkeypatch.setattr(train_gpus, "run_in_processes", start)
+    monkeypatch.setattr(processes, "run_in_processes", start)
     for place in (commands, train_gpus):
         monkeypatch.setattr(place, "train_folds", lambda **words: trained.append(words))
     train_gpus.train_on_gpus(most, WORDS)

@@ -1,8 +1,13 @@
 """A small training that one process or several can do."""
 
+import json
+
+import pytest
+import torch
 from torch import nn
 
 from common import distributed
+from common.checkpoints import load_checkpoint
 from common.config import Config, DataConfig, LogConfig, ModelConfig, TrainConfig
 from common.data.build import fold_loaders
 from common.environment import seed_everything
@@ -49,3 +54,23 @@ def train(config: Config, colours, folder, callbacks=(), resume=False) -> dict:
         learner = make_learner(make_classifier(config), *loaders, metrics, config)
         learner.add_cbs(callbacks)
         return train_run(learner, config, run, metrics, distributed.from_first(resume))
+
+
+def assert_equal_weights(one: Run, two: Run, atol: float = 1e-5) -> None:
+    first, second = (load_checkpoint(run.last)["weights"] for run in (one, two))
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], rtol=1e-3, atol=atol)
+
+
+def assert_equal_lines(one: Run, two: Run) -> int:
+    """Compare all that was logged; return how many steps there were."""
+    first, second = (
+        [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+        for run in (one, two)
+    )
+    assert len(first) == len(second)
+    for alone, together in zip(first, second, strict=True):
+        assert alone.keys() == together.keys()
+        for name in (name for name in alone if not name.startswith("time")):
+            assert together[name] == pytest.approx(alone[name], rel=1e-3, abs=1e-5), name
+    return sum("train/loss" in line for line in second)

@@ -3,10 +3,10 @@
 from typing import Literal
 
 from fastai.callback.core import CancelBatchException, CancelFitException, CancelStepException
-from torch import Tensor
+from torch import Tensor, is_anomaly_enabled
 
 from common import distributed
-from common.callbacks.anomaly.agreement import agree, by_itself
+from common.callbacks.anomaly.agreement import agree
 from common.callbacks.anomaly.finding import Finding, unknown
 from common.callbacks.anomaly.gate import Gate
 from common.callbacks.anomaly.moment import (
@@ -29,6 +29,7 @@ from common.callbacks.ema import Ema
 from common.callbacks.half_precision import HalfPrecision
 from common.callbacks.looks.steps import Listener
 from common.callbacks.mix import Mix
+from common.callbacks.norms import by_itself
 
 Policy = Literal["stop", "skip", "raise"]
 IN_A_ROW = 20  # steps left out one after the other, from which on nothing will get better
@@ -110,6 +111,8 @@ class Anomalies(Callback):
             raise Again()
 
     def before_step(self) -> None:
+        if is_anomaly_enabled():
+            self.detected = distributed.any_of(self.detected)
         # The scaler has looked at fp16 gradients already.
         self.norms = [] if self.scaled else norms_of(self.parameters)
         values = [*self._losses(), *self.norms]  # gradients are of all processes, losses are not
