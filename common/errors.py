@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+SHOWN = 30  # known words that a hint spells out
+
 
 class KitError(ValueError):
     """A mistake in usage, config or data; one line: what was expected, what came, the remedy.
@@ -12,10 +14,11 @@ class KitError(ValueError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint naming the known words nearest to `word`, or all of them if none is near."""
+    """Return a hint naming the known word nearest to `word`, or the first ones if none is near."""
     known = list(known)
     near = get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+    more = f", ... ({len(known)} in all)" if len(known) > SHOWN else ""
+    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known[:SHOWN])}{more}"
 
 
 def cannot_write(path: object, error: Exception, kept: str = "") -> KitError:

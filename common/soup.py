@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from common.checkpoints import load_checkpoint, save_checkpoint
-from common.config import Config
+from common.config import Config, flatten
 from common.errors import KitError
 
 SAME = ("model", "classes", "task", "multilabel", "target")  # of the config, so that one fits all
@@ -88,13 +88,17 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
 
 
 def _check_same(first: Mapping[str, Any], content: Mapping[str, Any], path: Path) -> None:
-    for key in SAME:
-        usual = Config.model_fields[key].default  # of a checkpoint that is older than the key
-        mine, theirs = (one["config"].get(key, usual) for one in (first, content))
-        if key == "model":  # where the first weights came from makes no other network
-            mine, theirs = ({k: v for k, v in m.items() if k != "weights"} for m in (mine, theirs))
-        if mine != theirs:
+    mine, theirs = (_network(one["config"]) for one in (first, content))
+    for key in mine | theirs:
+        if mine.get(key) != theirs.get(key):
             raise KitError(
-                f"expected {key} {mine} in '{path}', got {theirs}; average checkpoints of one "
-                "network"
+                f"expected {key} {mine.get(key)} in '{path}', got {theirs.get(key)}; average "
+                "checkpoints of one network"
             )
+
+
+def _network(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes the network, by dotted keys; where its first weights came from does not."""
+    usual = {key: Config.model_fields[key].default for key in SAME}  # older than the key
+    values = flatten({key: config.get(key, usual[key]) for key in SAME})
+    return {key: value for key, value in values if key != "model.weights"}

@@ -56,7 +56,7 @@ def test_what_does_not_fit_is_refused(config, tmp_path):
     shapes["weights"][key] = shapes["weights"][key][:1]
     save_checkpoint(tmp_path / "cut.pt", shapes)
     for second, telling in (
-        (write(tmp_path / "b.pt", other, 2), "expected model"),
+        (write(tmp_path / "b.pt", other, 2), "expected model.name [^{]*$"),
         (write(tmp_path / "c.pt", fewer, 2), "expected classes"),
         (broken, "expected finite weights"),
         (tmp_path / "cut.pt", f"1 differ: '{key}'"),

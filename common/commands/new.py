@@ -26,6 +26,8 @@ def make_competition(name: str, task: str, given: Path | None) -> None:
     if folder.exists():
         raise KitError(f"expected a new name, but '{folder}' exists; it is left as it is")
     data = given or default_data_dir(name)
+    if given and not given.is_dir():
+        raise KitError(f"expected a folder at --data '{given}', found none; mend or leave it out")
     files, notes = TASKS[task](name, data)
     if not data.is_dir():
         notes = [f"no data in '{data}' yet: names in config.py and data.py are guesses"]

@@ -63,12 +63,13 @@ def score_out_of_fold(
     """
     check_public(public)
     competition = Competition.find(name)
-    if overrides and not parts:
-        raise KitError(f"expected --parts with '{overrides[0]}', which it predicts with; add it")
     root = runs_dir(given_runs)
     found = read_experiment(root, name, experiment)
     other = read_experiment(root, name, rival) if rival else None
     config, frame = found.config, found.frame
+    if overrides and not parts:
+        remedy = "add it" if config.task == "segmentation" else "kit predict takes it"
+        raise KitError(f"expected --parts (of masks) with '{overrides[0]}'; {remedy}")
     if parts and found.is_blend:
         raise KitError(
             f"expected an experiment with --parts, got {found.name}; name one of its own"

@@ -7,7 +7,7 @@ import numpy as np
 from common.competition import Competition
 from common.errors import KitError
 from common.metrics.base import Metric
-from common.metrics.resampling import Duel, bootstrap, duel, interval_of, shake_up
+from common.metrics.resampling import LEAST, Duel, bootstrap, duel, interval_of, shake_up
 from common.oof_files import Experiment
 from common.oof_samples import Samples, common_rows, read_samples, score_drawn
 
@@ -29,7 +29,7 @@ def sureness(metric: Metric, samples: Samples, public: float) -> Iterator[str]:
     found = bootstrap(score, samples.num)
     low, high = interval_of(found)
     units = f"{samples.num} {samples.kind}"
-    few = " (few, so the interval is rough)" if samples.num < FEW else ""
+    few = " (few, so the interval is rough)" if samples.num < FEW or len(found) < LEAST else ""
     yield f"  95% interval {low:.4f} to {high:.4f}, by {len(found)} draws of {units}{few}"
     spread, most, draws = shake_up(score, samples.num, public)
     yield (

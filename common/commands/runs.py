@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.commands.runs_chosen import choose
+from common.competition import Competition
 from common.config import flatten
 from common.environment import runs_dir
 from common.errors import KitError, did_you_mean
@@ -51,6 +52,8 @@ def print_runs(
         conditions: that all must hold; see `runs_chosen.choose`.
     """
     runs = find_runs(runs_dir(given), competition)
+    if competition and not runs:
+        Competition.find(competition)  # its name may be mistaken
     described: list[Mapping[str, Any]] = [describe(run) for run in runs]
     chosen = choose(described, by, conditions)
     rows = [{key: row.get(key) for key in LISTED} for row in chosen]

@@ -85,7 +85,8 @@ def _known(row: Row) -> dict[str, Any]:
     board = row.get("leaderboard") or {}
     boards = {name: board[key] for name, key in BOARDS.items() if board.get(key) is not None}
     fields = {name: row.get(name) for name in FIELDS}
-    return {**dict(flatten(row["config"])), **fields, **boards, **scores, **short}
+    own = {**short, **scores, **boards, **fields}  # first, as hints show them in this order
+    return own | {k: v for k, v in flatten(row["config"]) if k not in own}
 
 
 def _check_known(name: str, known: Iterable[str] | None, option: str) -> None:

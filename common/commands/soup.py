@@ -49,7 +49,7 @@ def cook(
         raise KitError(f"expected --how of {' or '.join(HOWS)}, got '{how}'; {hint}")
     check_name(stored_as)
     competition, root = Competition.find(name), runs_dir(given_runs)
-    place, by_fold = data_dir(name, given_data), _by_fold(words, name, root)
+    by_fold, place = _by_fold(words, name, root), data_dir(name, given_data)
     for fold in by_fold:
         folder = root / name / stored_as / f"fold{fold}"
         if folder.exists():

@@ -19,7 +19,7 @@ SECTIONS = (
         "confusion",
         "Confusion",
         "What is taken for what",
-        "Rows are the truth, columns what the model says: a perfect model fills only the diagonal.",
+        "Rows are the truth, columns what the model says. Right is the diagonal, or what is blue.",
         ("valid_confusion", "valid_confusion_counts", "valid_most_confused"),
     ),
     Section(

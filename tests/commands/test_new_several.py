@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from common.commands.scaffold.classification import find_layout
+from common.commands.scaffold.words import separator_of
 
 QUICK = (
     *("model.name=test_resnet", "model.weights=none", "data.img_size=32", "data.n_folds=2"),
@@ -50,23 +51,21 @@ def test_columns_of_marks_become_several_labels_up_to_a_submission(kit, marked):
 
 
 @pytest.mark.parametrize(
-    ("change", "several", "classes"),
+    ("change", "kind", "classes"),
     [
-        (lambda frame: frame, True, ("rust", "scab")),
-        (lambda frame: frame.astype({"rust": float}), True, ("rust", "scab")),
-        (lambda frame: frame.assign(rust=1 - frame.scab), False, ("0", "1")),  # one-hot
-        (lambda frame: frame.assign(rust=frame.rust + 1), False, ("1", "2")),
-        (lambda frame: frame[["Id", "rust"]], False, ("0", "1")),
-        (lambda frame: frame.assign(light=np.arange(20) / 7), True, ("rust", "scab")),
+        (lambda frame: frame, "marks", ("rust", "scab")),
+        (lambda frame: frame.astype({"rust": float}), "marks", ("rust", "scab")),
+        (lambda frame: frame.assign(rust=1 - frame.scab), "one_hot", ("rust", "scab")),
+        (lambda frame: frame.assign(rust=frame.rust + 1), "label", ("1", "2")),
+        (lambda frame: frame[["Id", "rust"]], "label", ("0", "1")),
+        (lambda frame: frame.assign(light=np.arange(20) / 7), "marks", ("rust", "scab")),
     ],
 )
-def test_what_counts_as_several_labels(marked, change, several, classes):
+def test_what_counts_as_several_labels(marked, change, kind, classes):
     folder, frame = marked
     change(frame)[:16].to_csv(folder / "train.csv", index=False)
     layout = find_layout(folder)
-    assert (layout.several, layout.classes) == (several, classes)
-    one_hot = "rust" in change(frame) and (change(frame).drop(columns="Id").sum(axis=1) == 1).all()
-    assert any("alone is 1 in every row" in note for note in layout.notes) == one_hot
+    assert (layout.kind, layout.classes) == (kind, classes)
 
 
 def test_without_a_column_per_class_the_submission_is_left_to_the_person(marked):
@@ -74,5 +73,61 @@ def test_without_a_column_per_class_the_submission_is_left_to_the_person(marked)
     sample = frame[16:].assign(labels="rust scab")[["Id", "labels"]]
     sample.to_csv(folder / "sample_submission.csv", index=False)
     layout = find_layout(folder)
-    assert layout.several
+    assert layout.kind == "marks"
     assert any("mend to_submission in data.py" in note for note in layout.notes)
+
+
+def write(folder, frame):
+    frame[:16].to_csv(folder / "train.csv", index=False)
+    frame[16:].to_csv(folder / "sample_submission.csv", index=False)
+
+
+def succeed(kit, *words):
+    code, text = kit(*words)
+    assert code == 0, (words, text)
+    return text
+
+
+def test_a_single_one_in_each_row_is_a_class(kit, marked, tmp_path):
+    folder, frame = marked
+    write(folder, frame.assign(rust=1 - frame.scab))
+    assert "one of 2 classes per image" in succeed(kit, "new", "marked")
+    succeed(kit, "train", "marked", *QUICK)
+    found = pd.read_parquet(tmp_path / "runs" / "marked" / "baseline" / "fold0" / "oof.parquet")
+    np.testing.assert_array_equal(found.label, frame.set_index("Id").scab[found.image_id])
+    succeed(kit, "predict", "marked")
+    table = pd.read_csv("submission.csv")
+    np.testing.assert_allclose(table[["rust", "scab"]].sum(axis=1), 1, atol=1e-4)
+
+
+def test_words_in_a_cell_become_labels_up_to_a_submission(kit, marked, tmp_path):
+    folder, frame = marked
+    words = ["", "10", "2", "2 10", "7 10 2", "7"]
+    frame = frame[["Id"]].assign(labels=[words[n % len(words)] for n in range(len(frame))])
+    write(folder, frame)
+    said = succeed(kit, "new", "marked")
+    assert "any number of 3 classes per image: 2, 7, 10" in said
+    file = tmp_path / "competitions" / "marked" / "data.py"
+    file.write_text(file.read_text().replace("THRESHOLDS = 0.5", "THRESHOLDS = (0, 0, 2)"))
+    succeed(kit, "train", "marked", *QUICK)
+    assert "threshold" in succeed(kit, "oof", "marked")
+    succeed(kit, "predict", "marked")
+    assert (pd.read_csv("submission.csv", dtype=str).labels == "2 7").all()
+    write(folder, frame.assign(labels=frame.labels.str.replace("7", "seven")))
+    code, said = kit("train", "marked", *QUICK, "--name", "other")
+    assert code == 2
+    assert "row 4 (image_id 'm04') has 'seven'" in said
+
+
+@pytest.mark.parametrize(
+    ("cells", "separator"),
+    [
+        (["healthy", "rust", "rust scab", "scab healthy"], " "),
+        (["a|b", "b", "a"], "|"),
+        (["golden retriever", "labrador retriever", "poodle"], ""),
+        (["red apple", "green apple", "red pear", "green pear"], ""),
+        (["cat", "dog"], ""),
+    ],
+)
+def test_names_with_spaces_are_told_from_several_labels(cells, separator):
+    assert separator_of(cells) == separator

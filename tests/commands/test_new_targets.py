@@ -111,7 +111,7 @@ def test_whole_numbers_stay_classes_and_the_way_to_amounts_is_said(tmp_path):
     table[["Id", "age"]].to_csv(tmp_path / "sample_submission.csv", index=False)
     layout = find_layout(tmp_path)
     assert layout.label_column == "age"  # which the sample asks for
-    assert not layout.numbers
+    assert layout.kind == "label"
     assert 'classes=("age",)' in layout.notes[-1]
     table.assign(age=table.age / 4).to_csv(tmp_path / "train.csv", index=False)
     assert find_layout(tmp_path).classes == ("age",)

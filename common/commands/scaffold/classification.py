@@ -4,13 +4,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.commands.scaffold.cells import GRADES, are_grades, are_marks, are_one_hot, are_real
-from common.commands.scaffold.files import fill, folders_of, named, quoted, read_rows, story
-from common.commands.scaffold.kinds import CLASSES, HINT, NUMBERS, SEVERAL
-
-HARD = (
-    "    return pd.DataFrame({ID: predictions[IMAGE_ID], TARGET: probabilities.idxmax(axis=1)})\n"
+from common.commands.scaffold.files import (
+    fill,
+    first_row,
+    folders_of,
+    named,
+    quoted,
+    read_rows,
+    story,
 )
-SOFT = "    return pd.concat([predictions[IMAGE_ID].rename(ID), {}], axis=1)\n"
+from common.commands.scaffold.kinds import COLUMNS, HINT, KINDS, RANGE, Kind, KindName
+from common.commands.scaffold.words import labels_of, separator_of
 
 
 @dataclass
@@ -24,9 +28,9 @@ class Layout:
     id_column: str = "image_id"
     label_column: str = "label"
     classes: tuple[str, ...] = ("first", "second")
+    kind: KindName = "label"
+    separator: str = ""  # of several labels in one cell
     soft: bool = False  # a column of probabilities per class instead of the class
-    numbers: bool = False  # `classes` are columns of real numbers
-    several: bool = False  # `classes` are columns of 0 and 1, any number of them 1 in a row
     grades: bool = False  # `classes` may be grades
     notes: list[str] = field(default_factory=list)
 
@@ -44,29 +48,28 @@ class Layout:
             if self.soft
             else f"from competitions.{name}.config import CLASSES\n",
             "class_list": ", ".join(self.classes),
-            "rules": "low=0, high=1" if self.soft or self.several else "choices=CLASSES",
-            **self._kind,
+            "separator": self.separator,
+            "rules": RANGE if self.soft else "choices=CLASSES",
+            **self.what.values,
+            **({"target": HINT} if self.grades else {}),
         }
 
     @property
-    def _kind(self) -> dict[str, str]:
-        if self.numbers or self.several:
-            return NUMBERS if self.numbers else SEVERAL
-        return {**CLASSES, "target": HINT if self.grades else ""}
+    def what(self) -> Kind:
+        """What is written for the kind of target."""
+        return KINDS[self.kind]
 
     @property
     def to_submission(self) -> str:
         """The last line of the generated data.py."""
-        columns = self.soft or self.numbers or self.several
-        return SOFT.format(self._kind["variable"]) if columns else HARD
+        return COLUMNS if self.soft else self.what.to_submission
 
 
 def make_files(name: str, data: Path) -> tuple[dict[str, str], list[str]]:
     """Return the competition's files by name, and notes for the person."""
     layout = find_layout(data)
     values = {"name": name, **layout.values(name)}
-    read = "data_folders.py" if layout.train_csv is None else "data_csv.py"
-    read = "data_columns.py" if layout.numbers or layout.several else read
+    read = "data_folders.py" if layout.train_csv is None else layout.what.reader
     text = fill("classification", read, values) + fill("classification", "data_test.py", values)
     files = story("classification", name, values)
     return {**files, "data.py": text + layout.to_submission}, layout.notes
@@ -97,16 +100,9 @@ def find_layout(data: Path) -> Layout:
 
 def _recognised(layout: Layout) -> str:
     names = ", ".join(layout.classes[:12])
-    if layout.numbers:
-        return f"found real numbers in {names}: a regression, with metric rmse (see config.py)"
-    if layout.several:
-        return (
-            f"found 0 and 1 in {names}, not always a single 1 in a row: any number of "
-            f"{len(layout.classes)} classes per image, with metric mean_column_auc; if they are "
-            "something else, mend classes, multilabel and metric in config.py and read_train in "
-            "data.py"
-        )
-    said = f"found {len(layout.classes)} classes: {names}"
+    said = layout.what.found.format(count=len(layout.classes), names=names)
+    if layout.kind != "label":
+        return said
     if layout.grades:
         said += '; if these are grades, set target="ordinal" in config.py'
     if len(layout.classes) > GRADES.stop and all(name.isdecimal() for name in layout.classes):
@@ -126,38 +122,37 @@ def _read_table(path: Path, sample: Path, layout: Layout) -> None:
     layout.id_column = columns[0]
     distinct = {column: {row[column] for row in rows} for column in columns[1:]}
     asked = [c for c in read_columns(sample) if c in distinct]  # else the fewest different values
+    marks = tuple(asked or distinct)
+    if are_marks({column: distinct[column] for column in marks}):
+        layout.kind = "one_hot" if are_one_hot(rows, marks) else "marks"
+        layout.classes = marks
+        return
     layout.label_column = min(asked or distinct, key=lambda column: len(distinct[column]))
     numbers = tuple(c for c in asked or [layout.label_column] if are_real(distinct[c], len(rows)))
-    layout.numbers = bool(numbers)
-    layout.classes = numbers or tuple(sorted(distinct[layout.label_column]))
-    layout.grades = are_grades(layout.classes)
-    if are_marks({column: distinct[column] for column in asked or distinct}):
-        _read_marks(rows, tuple(asked or distinct), layout)
-
-
-def _read_marks(rows: list[dict[str, str]], columns: tuple[str, ...], layout: Layout) -> None:
-    layout.several = not are_one_hot(rows, columns)
-    if layout.several:
-        layout.classes = columns
-    else:
-        layout.notes.append(
-            f"one of {', '.join(columns)} alone is 1 in every row: if they are the classes, name "
-            "them in config.py, and read the label in data.py by their idxmax"
-        )
+    if numbers:
+        layout.kind, layout.classes = "numbers", numbers
+        return
+    cells = distinct[layout.label_column]
+    layout.separator = separator_of(cells)
+    layout.kind = "words" if layout.separator else "label"
+    layout.classes = labels_of(cells, layout.separator)
+    layout.grades = layout.kind == "label" and are_grades(layout.classes)
 
 
 def _read_sample(path: Path, layout: Layout) -> None:
     if not path.exists():
         layout.notes.append(f"found no sample submission like '{path}'")
         return
-    columns = list(read_rows(path)[0])
+    columns = read_columns(path)
     if layout.train_csv is None:
         layout.id_column = columns[0]
-    layout.soft = not layout.numbers and set(layout.classes) <= set(columns[1:])
-    if layout.several and not layout.soft:
+    asked = set(columns[1:]) & set(layout.classes)
+    if layout.kind in ("marks", "one_hot") and not asked:
         layout.notes.append(
-            "the sample submission has no column per class: mend to_submission in data.py"
+            f"the sample submission has no column per class, but {columns[1:]}: mend to_submission "
+            "in data.py"
         )
+    layout.soft = layout.kind == "label" and set(layout.classes) <= set(columns[1:])
     if not layout.soft and layout.train_csv is None:
         layout.label_column = columns[-1]
     if columns[0] != layout.id_column:
@@ -168,5 +163,4 @@ def _read_sample(path: Path, layout: Layout) -> None:
 
 def read_columns(path: Path) -> list[str]:
     """Return the names of a csv's columns; none if there is no such file."""
-    rows = read_rows(path, most=1) if path.exists() else []
-    return list(rows[0]) if rows else []
+    return list(first_row(path)) if path.exists() else []

@@ -3,7 +3,16 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.commands.scaffold.files import IMAGES, fill, folders_of, named, quoted, read_rows, story
+from common.commands.scaffold.files import (
+    IMAGES,
+    fill,
+    first_row,
+    folders_of,
+    named,
+    quoted,
+    read_rows,
+    story,
+)
 
 CORNERS = (
     ("xmin", "ymin", "xmax", "ymax"),
@@ -118,7 +127,7 @@ def _read_table(path: Path, layout: Layout) -> None:
 
 
 def _read_sample(path: Path, layout: Layout) -> None:
-    row = read_rows(path, 1)[0]
+    row = first_row(path)
     columns = list(row)
     layout.target_column = columns[-1]
     layout.stems = Path(row[columns[0]]).suffix not in IMAGES

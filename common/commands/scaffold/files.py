@@ -1,11 +1,15 @@
 """Looking into a data folder and filling in templates, for every task."""
 
 import csv
+from itertools import islice
 from pathlib import Path
 from string import Template
 
+from common.errors import KitError
+
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 TEMPLATES = Path(__file__).parents[1] / "templates"
+FIX = "mend it, or move it away"
 STORY = ("config.py", "train.py", "predict.py", "README.md")
 
 
@@ -21,10 +25,29 @@ def named(paths: list[Path], word: str, default: str) -> str:
 
 
 def read_rows(path: Path, most: int | None = None) -> list[dict[str, str]]:
-    """Return the rows of a csv, at most so many."""
+    """Return the rows of a csv, at most so many; a cell that a row lacks is empty.
+
+    Raises:
+        KitError: it is no text of UTF-8.
+    """
     csv.field_size_limit(2**30)  # a cell of run-length code can be long
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return [row for number, row in enumerate(csv.DictReader(file)) if number != most]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(islice(csv.DictReader(file, restval=""), most))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise KitError(f"expected a csv in '{path}', got: {error}; {FIX}") from None
+
+
+def first_row(path: Path) -> dict[str, str]:
+    """Return the first row of a csv.
+
+    Raises:
+        KitError: it has none.
+    """
+    rows = read_rows(path, most=1)
+    if not rows:
+        raise KitError(f"expected rows in '{path}', found none; {FIX}")
+    return rows[0]
 
 
 def quoted(names: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from common.commands.scaffold.files import (
     IMAGES,
     fill,
+    first_row,
     folders_of,
     named,
     quoted,
@@ -131,6 +132,6 @@ def _read_sample(path: Path, layout: Layout) -> None:
     if not path.exists():
         layout.notes.append(f"found no sample submission like '{path}'")
         return
-    row = read_rows(path, 1)[0]
+    row = first_row(path)
     layout.id_column, *_, layout.target_column = list(row)
     layout.stems = Path(row[layout.id_column]).suffix not in IMAGES

@@ -1,0 +1,44 @@
+"""A mistaken word or file gives one line that says what was expected, and the code 2."""
+
+import pytest
+
+from common.errors import SHOWN, did_you_mean
+
+
+@pytest.mark.parametrize(
+    ("words", "telling"),
+    [
+        (("runs", "colurs"), "unknown competition 'colurs'; did you mean 'colours'?"),
+        (("runs", "colours", "--sort", "qqqqq"), "known: experiment, fold, status"),
+        (("soup", "colours"), "expected runs to average, got none"),
+        (("soup", "colours", "--run", "baselin", "--data", "no"), "did you mean 'baseline'?"),
+        (("oof", "colours", "predict.tta=d4"), "expected --parts (of masks) with 'predict.tta=d4'"),
+        (("new", "other", "--data", "nowhere"), "expected a folder at --data 'nowhere'"),
+    ],
+)
+def test_a_mistaken_word_is_told_in_one_line(words, telling, begun):
+    code, text = begun(*words)
+    assert code == 2
+    assert telling in text
+    assert len(text.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation", "detection"])
+@pytest.mark.parametrize(
+    ("file", "content", "telling"),
+    [
+        ("sample_submission.csv", b"image,colour\n", "expected rows in"),
+        ("train.csv", b"\xff\xfe\x00\x01", "expected a csv in"),
+    ],
+)
+def test_new_tells_of_a_csv_that_says_nothing(file, content, telling, task, kit, data):
+    (data / file).write_bytes(content)
+    code, text = kit("new", "colours", "--task", task)
+    assert code == 2
+    assert f"{telling} '" in text
+    assert file in text
+
+
+def test_a_hint_names_no_more_words_than_one_reads():
+    hint = did_you_mean("?", [f"word{n}" for n in range(SHOWN + 5)])
+    assert f"word{SHOWN - 1}, ... ({SHOWN + 5} in all)" in hint
