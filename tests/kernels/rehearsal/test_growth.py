@@ -1,4 +1,4 @@
-"""Memory that grows is told from memory that only fills up, whoever else uses the same libraries."""
+"""Memory that grows is told from memory that only fills up, and from what strangers share."""
 
 import subprocess
 import sys
