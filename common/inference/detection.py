@@ -1,6 +1,7 @@
 """Predicting boxes with one or more trained runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,9 @@ from common.config import PredictConfig
 from common.data.build_boxes import predict_box_loader
 from common.environment import device as find_device
 from common.errors import KitError
-from common.inference.boxes import fuse
-from common.inference.budget import FUSE, Budget
+from common.inference.budget import Budget
 from common.inference.crops import refuse_crops
-from common.inference.outcome import predicting
+from common.inference.outcome import Outcome, predicting
 from common.inference.predict import (
     load_model,
     look,
@@ -28,13 +28,14 @@ from common.inference.predict import (
     shares_of,
     sweep,
 )
+from common.inference.seen_boxes import Boxes, Seen, by_image, certain, join, time_fusion, weighed
+from common.inference.spool import Spool
 from common.inference.views import Pass, passes_of
 from common.keys import BOXES, CONFIDENCE, IMAGE, IMAGE_ID, INDEX, LABELS, SCORES, SIZE
 from common.models.detector import make_detector
 from common.models.outputs import to_dicts
 
-Boxes = dict[str, Any]
-Seen = tuple[int, Boxes]  # by which model
+ROWS = 2**10  # images whose boxes are fused at a time
 
 
 def predict_boxes(
@@ -47,11 +48,27 @@ def predict_boxes(
 ) -> pd.DataFrame:
     """Return the frame's ids with columns of arrays, most certain first: boxes, labels, scores.
 
+    All images at once; see `stream_boxes`, which takes the same.
+    """
+    parts = stream_boxes(checkpoints, frame, options, num_workers, iou, least)
+    return pd.concat(parts, ignore_index=True)
+
+
+def stream_boxes(
+    checkpoints: Sequence[Path],
+    frame: pd.DataFrame,
+    options: PredictConfig | None = None,
+    num_workers: int | None = None,
+    iou: float | None = None,
+    least: float = 0.0,
+) -> Iterator[pd.DataFrame]:
+    """Yield what `predict_boxes` returns, some images at a time: memory stays flat.
+
     Boxes are `(K, 4)` xyxy pixels of the file. Several views or checkpoints are fused (see `fuse`)
     by the weights, `fuse_iou` and `fuse_least` of the options; one view of one checkpoint stays as
     the detector gave it. Where there was no time for a checkpoint, the others are fused as if it
     had not been asked for. An image that cannot be read, or for which there was no time, has no
-    boxes. Several processes predict each their batches, and all return the whole.
+    boxes. Several processes predict each their batches, and all yield the whole.
 
     Args:
         frame: columns image_id and path.
@@ -68,76 +85,55 @@ def predict_boxes(
     options = options_of(checkpoints, options)
     refuse_crops(options, "boxes")
     refuse_blend(options, "boxes")
-    shares, passes = shares_of(options, len(checkpoints)), passes_of(options)
+    shares, spool = shares_of(options, len(checkpoints)), Spool(len(frame), ROWS)
     iou = options.fuse_iou if iou is None else iou
     least = least if options.confidence is None else options.confidence
-    found: list[list[Seen]] = [[] for _ in range(len(frame))]
-    sizes = np.zeros((len(frame), 2), np.int64)  # height and width of the files
     with predicting(frame) as outcome:
-        budget = Budget(options, len(frame), len(checkpoints), len(passes), outcome)
-        for number, checkpoint in enumerate(checkpoints):
-            if not budget.allows(number):
-                break
-            model, config = load_model(checkpoint, make_detector, options)
-            budget.start_model(number)
-            detect = _detector(model.to(find_device()).eval(), passes)
-            loader = predict_box_loader(frame, config, num_workers)
-            for batch, seen in sweep(loader, detect, frame, budget, outcome):
-                sizes[batch[INDEX]] = batch[SIZE]
-                for row, own in zip(batch[INDEX].tolist(), seen, strict=True):
-                    found[row] += [(number, one) for one in own]
-                _time_fusion(_weighed(found[row], shares), sizes[row], budget)
+        sizes = _detect(checkpoints, frame, options, num_workers, shares, spool, outcome)
         outcome.share(frame)
-        found, sizes = _gather(found, sizes)
-        start, end = distributed.part(len(frame))
-        kept = [
-            _certain(_join(_weighed(own, shares), size, iou, options.fuse_least), least)
-            for own, size in zip(found[start:end], sizes[start:end].tolist(), strict=True)
-        ]
-        kept = [one for part in distributed.gather(kept) for one in part]
-    columns = {key: [own[key] for own in kept] for key in (BOXES, LABELS, SCORES)}
-    return pd.DataFrame({IMAGE_ID: frame[IMAGE_ID].astype(str).to_numpy(), **columns})
+        for rows, entries in spool.groups():
+            own = sizes[rows].tolist()
+            found = zip(by_image(entries, len(own)), own, strict=True)
+            kept = [
+                certain(join(weighed(seen, shares), size, iou, options.fuse_least), least)
+                for seen, size in islice(found, *distributed.part(len(own)))
+            ]
+            kept = [one for part in distributed.gather(kept) for one in part]
+            columns = {key: [one[key] for one in kept] for key in (BOXES, LABELS, SCORES)}
+            ids = frame[IMAGE_ID].iloc[rows].astype(str).to_numpy()
+            yield pd.DataFrame({IMAGE_ID: ids, **columns})
 
 
-def _gather(found: list[list[Seen]], sizes: np.ndarray) -> tuple[list[list[Seen]], np.ndarray]:
-    """Return what all processes saw of each image, by model, and the images' sizes."""
-    if distributed.size() == 1:
-        return found, sizes
-    for others in zip(found, *distributed.gather(found), strict=True):
-        others[0][:] = sorted((one for own in others[1:] for one in own), key=lambda one: one[0])
-    return found, np.max(distributed.gather(sizes), axis=0)
-
-
-def _weighed(own: Sequence[Seen], shares: np.ndarray) -> list[tuple[Boxes, float]]:
-    return [(one, float(shares[number])) for number, one in own]
-
-
-def _join(
-    found: Sequence[tuple[Boxes, float]], size: Sequence[int], iou: float, skip: float
-) -> Boxes:
-    """Return one prediction of all that were made of an image of (height, width), by weight."""
-    weighed = [pair for pair in found if pair[1] > 0]
-    if not weighed:
-        none = np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, np.float32)
-        return dict(zip((BOXES, LABELS, SCORES), none, strict=True))
-    predictions, weights = zip(*weighed, strict=True)
-    if len(predictions) == 1:
-        return predictions[0]
-    return fuse(predictions, (size[1], size[0]), iou, skip, weights)
-
-
-def _time_fusion(found: Sequence[tuple[Boxes, float]], size: Sequence[int], budget: Budget) -> None:
-    """Tell a budget with a limit how long it takes to fuse, which is done in the end."""
-    if not budget.limit or len(found) < 2 or budget.knows(FUSE):
-        return
-    for _ in range(2):  # the first one compiles
-        with budget.aside(FUSE, len(found)):
-            fuse([one for one, _ in found], (size[1], size[0]))
-
-
-def _certain(found: Boxes, least: float) -> Boxes:
-    rows = found[SCORES] >= least
-    return {key: values[rows] for key, values in found.items()}
+def _detect(
+    checkpoints: Sequence[Path],
+    frame: pd.DataFrame,
+    options: PredictConfig,
+    num_workers: int | None,
+    shares: np.ndarray,
+    spool: Spool,
+    outcome: Outcome,
+) -> np.ndarray:
+    """Let all models see all images; return `(N, 2)` heights and widths of the files."""
+    sizes, passes = np.zeros((len(frame), 2), np.int64), passes_of(options)
+    budget = Budget(options, len(frame), len(checkpoints), len(passes), outcome)
+    tried, first = list[Seen](), None  # what is said of one image, to time the fusion
+    for number, checkpoint in enumerate(checkpoints):
+        if not budget.allows(number):
+            break
+        model, config = load_model(checkpoint, make_detector, options)
+        budget.start_model(number)
+        detect = _detector(model.to(find_device()).eval(), passes)
+        loader = predict_box_loader(frame, config, num_workers)
+        for batch, seen in sweep(loader, detect, frame, budget, outcome):
+            rows = batch[INDEX].numpy()
+            sizes[rows] = batch[SIZE]
+            spool.put(number, rows, seen)
+            first = int(rows[-1]) if first is None else first
+            tried += [
+                (number, one) for place in np.flatnonzero(rows == first) for one in seen[place]
+            ]
+            time_fusion(weighed(tried, shares), sizes[first], budget)
+    return np.max(distributed.gather(sizes), axis=0)
 
 
 def confidence_of(checkpoints: Sequence[Path]) -> float:

@@ -3,7 +3,8 @@
 import errno
 import os
 import warnings
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from common import distributed
-from common.errors import KitError, did_you_mean
+from common.errors import KitError
 from common.submission.ids import absent_rows, describe_change, find_twins, rank_ids
+from common.submission.parts import sort_rows, write_parts
 from common.submission.rules import DEFAULT_RULES, SubmissionRules, summarise
 from common.submission.validator import check_submission, read_sample
 
@@ -21,7 +23,7 @@ MAX_NAMED = 5  # ids that a message spells out
 
 
 def write_submission(
-    frame: pd.DataFrame,
+    frame: pd.DataFrame | Iterable[pd.DataFrame],
     path: Path | str,
     sample: Path | str | None = None,
     rules: SubmissionRules = DEFAULT_RULES,
@@ -33,28 +35,26 @@ def write_submission(
     sample the file is checked in itself. What the validator warns of becomes a UserWarning. Of
     several processes the first one writes.
 
+    Args:
+        frame: all rows, or parts of them, one below the other: each is written as it comes, so that
+            they are never in memory together.
+
     Errors:
         KitError: columns or ids unlike the sample's, NaN, an invalid file, or a disk that takes no
             more; whatever was at `path` before is still there.
     """
     path = Path(path)
+    parts = [frame] if isinstance(frame, pd.DataFrame) else frame
     if not distributed.is_first():
+        deque(parts, maxlen=0)  # which all of them make together
         return path
     if path.is_dir():
         raise KitError(f"expected the name of a csv file, got the directory {path}; add a name")
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise KitError(f"expected each column once, got {twice!r} twice; drop one of the two")
-    if sample is not None:
-        frame = align_to_sample(frame, sample, rules)
-    else:
-        _refuse_repeated(frame, rules)
-    _refuse_nan(frame)
     # in the same folder, since a rename is atomic only within one file system
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(frame, temporary)
+        _write(parts, temporary, sample, rules)
         _check(temporary, path, sample, rules)
         temporary.replace(path)
     except OSError as error:
@@ -66,24 +66,20 @@ def write_submission(
     return path
 
 
-def align_to_sample(
-    frame: pd.DataFrame, sample: Path | str, rules: SubmissionRules = DEFAULT_RULES
-) -> pd.DataFrame:
-    """Return the sample's columns of `frame` with rows in its order; ids become strings."""
+def _write(
+    parts: Iterable[pd.DataFrame], path: Path, sample: Path | str | None, rules: SubmissionRules
+) -> None:
+    """Write all rows in the sample's order."""
+    if sample is None:
+        _refuse_repeated(write_parts(parts, path, id_column=rules.id_column), rules)
+        return
     table, id_column = read_sample(sample, rules)
-    for name in table.columns:
-        if name not in frame.columns:
-            hint = did_you_mean(name, map(str, frame.columns))
-            raise KitError(f"expected column {name!r} as in {sample}, got none; {hint}")
-    frame = frame[list(table.columns)].copy()
-    ids = tuple(map(str, frame[id_column].tolist()))
-    frame[id_column] = ids
     sample_ids = table.cells[table.columns.index(id_column)]
-    if ids == sample_ids:
-        return frame
-    rank = rank_ids(ids, sample_ids)
-    _compare_ids(ids, rank, sample_ids, rules)
-    return frame.iloc[np.argsort(rank, kind="stable")].reset_index(drop=True)
+    ids = write_parts(parts, path, table.columns, id_column)
+    if ids != sample_ids:
+        rank = rank_ids(ids, sample_ids)
+        _compare_ids(ids, rank, sample_ids, rules)
+        sort_rows(path, np.argsort(rank, kind="stable"))
 
 
 def _compare_ids(
@@ -109,38 +105,17 @@ def _some(names: list[str]) -> str:
     return ", ".join(map(repr, names[:MAX_NAMED])) + more
 
 
-def _refuse_repeated(frame: pd.DataFrame, rules: SubmissionRules) -> None:
+def _refuse_repeated(ids: tuple[str, ...], rules: SubmissionRules) -> None:
     """Refuse what a file checked against itself cannot show: no rows, repeated ids."""
-    if frame.empty:
+    if not ids:
         raise KitError("expected predictions, got a frame without rows or columns; predict first")
-    name = rules.id_column or frame.columns[0]
-    if name not in frame.columns:
-        hint = did_you_mean(name, map(str, frame.columns))
-        raise KitError(f"expected id column {name!r}, got none; {hint}")
-    repeated = frame[name][frame[name].duplicated()]
-    if rules.unique_ids and len(repeated):
+    repeated = [name for name, count in Counter(ids).items() if count > 1]
+    if rules.unique_ids and repeated:
         raise KitError(
-            f"expected each id once, got {len(repeated)} duplicates ({_some(repeated.tolist())}); "
-            "predict each image once, or set unique_ids=False in the SubmissionRules"
+            f"expected each id once, got {len(ids) - len(set(ids))} duplicates "
+            f"({_some(repeated)}); predict each image once, or set unique_ids=False in the "
+            "SubmissionRules"
         )
-
-
-def _refuse_nan(frame: pd.DataFrame) -> None:
-    """Refuse NaN and None, which csv cannot tell from the empty string that may be a prediction."""
-    for name in frame.columns:
-        bad = np.flatnonzero(frame[name].isna().to_numpy())
-        if len(bad):
-            raise KitError(
-                f"expected a value in every row of column {name!r}, got NaN in {len(bad)}, first "
-                f"for {frame.iloc[int(bad[0]), 0]!r}; predict every row ('' where none is right)"
-            )
-
-
-def _write(frame: pd.DataFrame, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        frame.to_csv(file, index=False, lineterminator="\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _check(written: Path, path: Path, sample: Path | str | None, rules: SubmissionRules) -> None:

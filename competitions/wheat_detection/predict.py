@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.config import PredictConfig
-from common.inference.detection import confidence_of, predict_boxes
+from common.inference.detection import confidence_of, stream_boxes
 from common.submission.writer import write_submission
 from competitions.wheat_detection.data import RULES, read_test, sample_submission, to_submission
 
@@ -21,5 +21,5 @@ def predict(
         options: None = as the first checkpoint's config says.
     """
     frame = read_test(data_dir)
-    found = predict_boxes(checkpoints, frame, options, least=confidence_of(checkpoints))
-    return write_submission(to_submission(found), out, sample_submission(data_dir), RULES)
+    found = stream_boxes(checkpoints, frame, options, least=confidence_of(checkpoints))
+    return write_submission(map(to_submission, found), out, sample_submission(data_dir), RULES)

@@ -35,13 +35,16 @@ class HiddenTest:
     broken: str
 
 
-def make_hidden(data: ModuleType, public: Path, folder: Path, seed: int = 0) -> HiddenTest:
+def make_hidden(
+    data: ModuleType, public: Path, folder: Path, seed: int = 0, more: int = 0
+) -> HiddenTest:
     """Write the hidden test set's files below `folder`, in the competition's layout.
 
     Args:
         data: the competition's data.py; its `hidden_ids(ids, count)`, where there is one, says
             what new images are called.
         public: the competition's data; untouched.
+        more: images at least that are added.
 
     Raises:
         KitError: the files are not called after the ids, or lie in shards; no table lists them all.
@@ -53,7 +56,7 @@ def make_hidden(data: ModuleType, public: Path, folder: Path, seed: int = 0) -> 
             f"expected test images in files of their own, as Kaggle mounts them, got the shard "
             f"'{member.shard}'; rehearse on the data that kit shards was given"
         )
-    count = len(ids) + max(len(ids) // 2, FEWEST_MORE)
+    count = len(ids) + max(len(ids) // 2, FEWEST_MORE, more)
     invent = getattr(data, "hidden_ids", None) or (lambda old, n: invent_ids(old, n, seed))
     new_ids = invent(ids, count)
     models = [number % len(ids) for number in range(count)]  # which image each is made of

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PROC = Path("/proc")
+CHARGED = ("Pss_Anon:", "Pss_Shmem:")  # what a limit counts and nobody can take back
 GB = 1e9  # bytes
 
 
@@ -28,6 +29,9 @@ def tree(root: int) -> list[int]:
 
 def memory_gb(processes: Iterable[int], ignore_below: float = 0) -> float:
     """Return the memory that the processes take, pages that several share counted once.
+
+    Pages of files, such as a library's code, are left out: they can be given back at any time, and
+    their share would fall with every stranger who reads the same files.
 
     Args:
         ignore_below: GB; the cheap sum of resident pages, which is never smaller, is returned
@@ -73,10 +77,10 @@ def _resident(process: int) -> int:
 
 
 def _proportional(process: int) -> int:
-    """Return bytes; a page shared by two processes counts half for each."""
+    """Return bytes of memory and shared memory; a page of two processes counts half for each."""
     try:
         lines = (PROC / str(process) / "smaps_rollup").read_text().splitlines()
     except OSError:  # ended meanwhile, another user's, or an old kernel
         return _resident(process)
-    sizes = [int(line.split()[1]) for line in lines if line.startswith("Pss:")]
-    return sum(sizes) * 1024
+    sizes = [int(line.split()[1]) for line in lines if line.startswith(CHARGED)]
+    return sum(sizes) * 1024 if sizes else _resident(process)

@@ -15,8 +15,10 @@ from common.inference.budget import Budget
 from common.inference.classification import predict_classes
 from common.inference.outcome import Outcome
 from common.inference.predict import predict
-from common.inference.stream import RowGroups, merge, read_groups
-from common.inference.stream_classes import stream_classes
+from common.inference.spool import Spool
+from common.inference.stream import read_groups
+from common.inference.stream_classes import _means, stream_classes
+from common.inference.sums import Mean
 from common.inference.views import passes_of
 from common.keys import IMAGE, IMAGE_ID, INDEX, LOGITS, PATH
 
@@ -112,23 +114,34 @@ def test_memory_stays_flat_at_200_000_images(world, tmp_path) -> None:
     assert max(seen) - seen[40] < 40 * MB  # what comes later adds nothing
 
 
-def test_what_a_model_lacks_is_the_mean_of_the_others_and_a_nan_is_seen(tmp_path) -> None:
-    ids = list("abcd")
-    values = np.arange(8, dtype=np.float32).reshape(4, 2)
-    kept = [np.arange(4), np.array([0, 2])]
-    for number, rows in enumerate(kept):
-        groups = RowGroups(tmp_path / str(number), ids, ["x", "y"])
-        groups.put(rows, (number + 1) * values[rows])
-        groups.close()
-    half = [0.5, 0.5]
-    found = next(read_groups(merge([tmp_path / "0", tmp_path / "1"], half, tmp_path / "out")))
-    expected = values * np.array([1.5, 1, 1.5, 1], np.float32)[:, None]
-    np.testing.assert_allclose(found[["x", "y"]], expected)
-    groups = RowGroups(tmp_path / "nan", ids, ["x", "y"])
-    groups.put(np.arange(4), np.full((4, 2), np.nan, np.float32))
-    groups.close()
-    found = next(read_groups(merge([tmp_path / "nan"], [1.0], tmp_path / "out")))
-    assert found[["x", "y"]].isna().all(axis=None)
+def test_what_a_model_lacks_is_the_mean_of_the_others_and_a_nan_is_seen() -> None:
+    values, sums = np.arange(8, dtype=np.float32).reshape(4, 2), Mean(np.array([0.5, 0.5]))
+    spool = Spool(count=4, size=3)
+    for number, rows in enumerate((np.array([3, 0, 1, 2]), np.array([2, 0]))):
+        spool.put(number, rows, (number + 1) * values[rows])
+    found = np.concatenate([mean for _, mean, _ in _means(spool, sums, 2)])
+    np.testing.assert_allclose(found, values * np.array([1.5, 1, 1.5, 1], np.float32)[:, None])
+    spool = Spool(count=4, size=3)
+    spool.put(0, np.array([1]), np.full((1, 2), np.nan, np.float32))
+    parts = list(_means(spool, sums, 2))
+    assert [there.tolist() for _, _, there in parts] == [[False, True, False], [False]]
+    assert np.isnan(parts[0][1][1]).all()
+
+
+def test_a_spool_gives_back_what_came_in_any_order_by_groups_and_models() -> None:
+    spool, rng = Spool(count=10, size=4), np.random.default_rng(0)
+    for model in range(2):
+        for rows in np.array_split(rng.permutation(10), 3):
+            spool.put(model, rows, [f"{model} of {row}" for row in rows])
+    for rows, entries in spool.groups():
+        said = [
+            (model, rows.start + row, text)
+            for model, own, texts in entries
+            for row, text in zip(own.tolist(), texts, strict=True)
+        ]
+        wanted = [(model, row) for model in range(2) for row in range(rows.start, rows.stop)]
+        assert sorted((model, row) for model, row, _ in said) == wanted
+        assert all(text == f"{model} of {row}" for model, row, text in said)
 
 
 def test_views_share_one_reading_and_no_gradient_is_kept(config) -> None:

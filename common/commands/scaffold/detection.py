@@ -70,7 +70,7 @@ def make_files(name: str, data: Path) -> tuple[dict[str, str], list[str]]:
         "watch": '("coco_map",)',
         "attach": fill("detection", "attach_labels.py" if several else "attach.py", vars(layout)),
         "least": "" if several else ", least=confidence_of(checkpoints)",
-        "import_predict": "predict_boxes" if several else "confidence_of, predict_boxes",
+        "import_predict": "stream_boxes" if several else "confidence_of, stream_boxes",
         "check": "partial(check_boxes, with_labels=True, names=CLASSES)  # label conf x y w h ..."
         if layout.labelled
         else "check_boxes  # conf x y w h ...",

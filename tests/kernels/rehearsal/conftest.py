@@ -44,8 +44,10 @@ def seen(tmp_path, monkeypatch, environment):
         hidden: int = 0,
         name: str = NAME,
         data: Path | None = None,
+        longer: float = 0,
         **limits: float,
     ):
+        monkeypatch.setattr(stage, "LONGER", longer)
         packed = write_packed(tmp_path / "packed", script, name, **limits)
         kernel = kernels("packing.packed").Packed.find(name, packed)
         data = data or write_data(tmp_path / "data")

@@ -21,7 +21,9 @@ def saved(seen, name: str = "public"):
 
 @pytest.fixture
 def quick(monkeypatch, environment):
-    monkeypatch.setattr(kernels("rehearsal.stage"), "make_environment", lambda *_: environment)
+    stage = kernels("rehearsal.stage")
+    monkeypatch.setattr(stage, "make_environment", lambda *_: environment)
+    monkeypatch.setattr(stage, "LONGER", 0)
 
 
 def test_the_command_says_that_kaggle_would_take_it(kit, tmp_path, quick):

@@ -199,7 +199,7 @@ def test_internet_is_no_fault_where_it_is_granted(answers, doors):
 
 
 def test_without_a_hidden_test_set_the_public_one_is_not_enough(answers, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise KitError("files have other names")
 
     monkeypatch.setattr(kernels("rehearsal.stage"), "make_hidden", refuse)
