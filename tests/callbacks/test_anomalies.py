@@ -8,6 +8,7 @@ from common.callbacks.anomaly import Anomalies, Reporter
 from common.callbacks.half_precision import HalfPrecision
 from common.loggers.recording import RecordingLogger
 
+from . import faults_of_boxes, faults_of_inputs, faults_of_losses, faults_of_masks  # noqa: F401 - FAULTS
 from .anomaly_faults import FAULTS, Fault
 from .anomaly_learners import N, States, assert_same, config_of, copies, learner_of
 

@@ -51,6 +51,11 @@ def project(kit, data):
 
 
 @pytest.fixture
+def runs(project, tmp_path) -> Path:
+    return tmp_path / "runs"
+
+
+@pytest.fixture
 def begun(project, data, tmp_path):
     """Three folds of which there are out-of-fold files and no weights."""
     train = pd.read_csv(data / "train.csv").rename(columns={"image": "image_id"})

@@ -14,28 +14,14 @@ from common.blending.weights import hill_climb, optimise
 from common.commands.chosen import choose_runs
 from common.commands.predict import predict_options
 from common.inference.classification import predict_classes
-from common.inference.detection import predict_boxes
 from common.inference.plan import read_plan
-from common.keys import BOXES, FOLD, GROUP, IMAGE_ID, LABEL, LABELS, LOSS, PATH, SCORES
-from common.metrics.detection import wheat_score
-from common.oof import PREDICTED, read_oof
+from common.keys import FOLD, GROUP, IMAGE_ID, LABEL, PATH
 from common.runs import Run
 
-from .experiments import settings, write_experiment, write_folds
-from .things import TINY_OF, add_boxes
+from .experiments import blend, write_experiment
 
 COLOURS = ["blue", "green", "red"]
 PROBS = ["prob_blue", "prob_green", "prob_red"]
-
-
-@pytest.fixture
-def runs(project, tmp_path):
-    return tmp_path / "runs"
-
-
-def blend(project, *words, members=("a", "b")):
-    named = [word for member in members for word in ("--run", member)]
-    return project("blend", "colours", *named, *words)
 
 
 def test_three_that_err_apart_gain_together_in_every_way(project, runs):
@@ -110,99 +96,6 @@ def test_weights_are_those_of_a_fine_grid():
         assert gain(weights) == pytest.approx(best, abs=2e-3)
 
 
-def drop_rows(runs):
-    file = Run(runs / "colours" / "b" / "fold1").oof_file
-    pd.read_parquet(file)[2:].to_parquet(file, index=False)
-
-
-def drop_oof(runs):
-    for fold in range(3):
-        Run(runs / "colours" / "b" / f"fold{fold}").oof_file.unlink()
-
-
-def change_folds(runs):
-    file = Run(runs / "colours" / "b" / "fold1").oof_file
-    pd.read_parquet(file).assign(**{FOLD: 2}).to_parquet(file, index=False)
-
-
-def change_labels(runs):
-    file = Run(runs / "colours" / "b" / "fold1").oof_file
-    frame = pd.read_parquet(file)
-    frame.loc[:3, LABEL] = (frame.loc[:3, LABEL] + 1) % 3
-    frame.to_parquet(file, index=False)
-
-
-def change_classes(runs):
-    for fold in range(3):
-        file = runs / "colours" / "b" / f"fold{fold}" / "config.json"
-        file.write_text(settings(classes=("red", "green", "blue")).model_dump_json())
-
-
-def segment(runs):
-    for fold in range(3):
-        file = runs / "colours" / "a" / f"fold{fold}" / "config.json"
-        file.write_text(settings(task="segmentation").model_dump_json())
-
-
-def drop_checkpoint(runs):
-    Run(runs / "colours" / "b" / "fold1").best().unlink()
-
-
-REFUSED = {
-    "other ids": (drop_rows, (), "2 are lacking: 'i001', 'i004'"),
-    "no out-of-fold file": (drop_oof, (), "expected out-of-fold predictions of colours/b"),
-    "other folds": (change_folds, (), "100 samples are in another one: 'i001'"),
-    "other labels": (change_labels, (), "4 samples have others"),
-    "other classes": (change_classes, (), "b has ('red', 'green', 'blue')"),
-    "masks": (segment, (), "average masks when predicting: kit predict colours --run A/fold0"),
-    "no checkpoint": (drop_checkpoint, (), "1 of b have none: 'colours/b/fold1'"),
-    "a sum of 1.2": (None, ("--weights", "0.9,0.3"), "add up to 1, got 1.2; give 0.75,0.25"),
-    "negative": (None, ("--weights=-0.5,1.5",), "expected weights of 0 or more"),
-    "too many": (None, ("--weights", "0.5,0.2,0.3"), "expected 2 weights, one for each of a, b"),
-    "no numbers": (None, ("--weights", "half"), "expected --weights such as 0.6,0.4"),
-    "weights that are found": (
-        None,
-        ("--how", "hill", "--weights", "0.5,0.5"),
-        "expected no --weights with --how hill",
-    ),
-    "not a way": (None, ("--how", "hil"), "did you mean 'hill'?"),
-}
-
-
-@pytest.mark.parametrize("what", REFUSED)
-def test_what_does_not_fit_is_refused(what, project, runs):
-    spoil, words, telling = REFUSED[what]
-    write_experiment(runs, "a")
-    write_experiment(runs, "b", seed=1)
-    if spoil:
-        spoil(runs)
-    code, text = blend(project, *words)
-    assert code == 2, text
-    assert telling in text
-    assert "Traceback" not in text
-
-
-def test_one_alone_is_no_blend(project, runs):
-    write_experiment(runs, "a")
-    for members in (("a",), ("a", "a"), ()):
-        code, text = blend(project, members=members)
-        assert code == 2
-        assert "expected two or more different experiments" in text
-
-
-def test_of_one_fold_nothing_is_tuned(project, runs):
-    for seed, name in enumerate("ab"):
-        write_experiment(runs, name, 1.5, seed)
-        for fold in (1, 2):
-            Run(runs / "colours" / name / f"fold{fold}").oof_file.unlink()
-    code, text = blend(project)
-    assert code == 0, text
-    assert "hill" not in text
-    code, text = blend(project, "--how", "stack")
-    assert code == 2
-    assert "expected 2 folds or more for --how stack" in text
-
-
 def test_the_stack_that_is_kept_can_be_applied(project, runs):
     frames = [write_experiment(runs, name, 1.5, seed) for seed, name in enumerate("ab")]
     assert blend(project, "--how", "stack")[0] == 0
@@ -213,33 +106,6 @@ def test_the_stack_that_is_kept_can_be_applied(project, runs):
     logits = odds @ np.array(model["coefficients"]).T + model["intercepts"]
     right = np.array(model["classes"])[logits.argmax(1)] == frames[0][LABEL]
     assert right.mean() == pytest.approx(content["scores"]["stack"], abs=0.03)
-
-
-def test_boxes_are_fused(project, runs):
-    """Two detectors that shake in their own ways; together they shake less."""
-    config = settings(task="detection", classes=("head",), metric="wheat_score", watch=())
-    random, truth = np.random.default_rng(0), []
-    for _ in range(30):
-        corner = np.arange(4)[:, None] * 60.0 + random.uniform(0, 20, (4, 2))
-        truth.append(np.hstack([corner, corner + 30]))
-    for name in "ab":
-        rows = [
-            {
-                IMAGE_ID: f"i{n:02d}", BOXES: boxes.ravel(), LABELS: np.zeros(4, int),
-                PREDICTED + BOXES: (boxes + random.normal(0, 2, boxes.shape)).ravel(),
-                PREDICTED + LABELS: np.zeros(4, int), PREDICTED + SCORES: np.full(4, 0.9),
-                LOSS: 0.0, FOLD: n % 3,
-            }
-            for n, boxes in enumerate(truth)
-        ]  # fmt: skip
-        write_folds(runs, name, pd.DataFrame(rows), config)
-    code, text = blend(project)
-    assert code == 0, text
-    (gain,) = re.findall(r"^mean +[\d.]+  ([+-][\d.]+)", text, re.MULTILINE)
-    assert float(gain) > 0.03
-    kept = pd.read_parquet(runs / "colours" / "blend-mean" / "oof.parquet")
-    score = wheat_score(*read_oof(kept, config), confidence=0.5)
-    assert f"mean       {score:.4f}" in text
 
 
 def test_trained_experiments_are_blended_and_the_blend_predicts(project, runs, data):
@@ -320,98 +186,3 @@ def test_a_member_without_weight_is_not_loaded(project, runs):
         assert [run.name for run in chosen] == [f"colours/a/fold{k}" for k in range(3)]
     plan = read_plan(options["predict.blend"], [run.best() for run in chosen])
     assert (plan.folds, plan.weights.tolist()) == ([3], [1.0])
-
-
-def test_boxes_get_weights_an_iou_and_a_least_score_from_other_folds(project, runs, monkeypatch):
-    """One detector is right; the other one shakes, and invents boxes of which it is unsure."""
-    monkeypatch.setattr("common.blending.boxes.IOUS", (0.4, 0.55))
-    monkeypatch.setattr("common.blending.boxes.LEASTS", (0.0, 0.1))
-    write_detectors(runs, 12, invented=0.05)
-    code, text = blend(project, "--how", "optimise")
-    assert code == 0, text
-    folder = runs / "colours" / "blend-optimise"
-    content = json.loads((folder / "blend.json").read_text())
-    scores, weights = content["scores"], content["weights"]
-    assert scores["optimise"] > scores["mean"] + 0.02, text
-    assert weights[0] > weights[1]
-    assert sum(weights) == pytest.approx(1)
-    assert not (folder / "blend.pt").exists()
-    chosen, options = choose_runs("colours", ["blend-optimise"], runs)
-    assert len(options["predict.weights"]) == len(chosen)
-    assert options["predict.fuse_iou"] == content["options"]["iou"]
-    assert options["predict.fuse_least"] == content["options"]["least"]
-    assert 0 < options["predict.confidence"] < 1
-    before = pd.read_parquet(folder / "oof.parquet").set_index(IMAGE_ID)
-    for name in "ab":  # other truths in fold 0 change nothing of what fold 0 is told
-        oof = Run(runs / "colours" / name / "fold0").oof_file
-        frame = pd.read_parquet(oof)
-        frame[BOXES] = [boxes + 100 for boxes in frame[BOXES]]
-        frame.to_parquet(oof, index=False)
-    assert blend(project, "--how", "optimise")[0] == 0
-    after = pd.read_parquet(folder / "oof.parquet").set_index(IMAGE_ID)
-    for image in before.index[before[FOLD] == 0]:
-        for key in (BOXES, SCORES):
-            np.testing.assert_allclose(
-                after.loc[image, PREDICTED + key], before.loc[image, PREDICTED + key]
-            )
-
-
-def write_detectors(runs, count: int, invented: float = 0.0):
-    """Write a and b, who find the same boxes; b is off by more, and invents some."""
-    config = settings(task="detection", classes=("head",), metric="wheat_score", watch=())
-    random, truth = np.random.default_rng(0), []
-    for _ in range(count):
-        corner = np.arange(4)[:, None] * 60.0 + random.uniform(0, 20, (4, 2))
-        truth.append(np.hstack([corner, corner + 30]))
-    for name, noise in (("a", 1.0), ("b", 4.0)):
-        rows = []
-        for n, boxes in enumerate(truth):
-            found, scores = boxes + random.normal(0, noise, boxes.shape), np.full(4, 0.9)
-            if name == "b" and invented:
-                found = np.concatenate([found, boxes[:, [0, 1, 0, 1]] + [35, 0, 55, 20]])
-                scores = np.append(scores, np.full(4, invented))
-            rows.append({
-                IMAGE_ID: f"i{n:02d}", BOXES: boxes.ravel(), LABELS: np.zeros(4, int),
-                PREDICTED + BOXES: found.ravel(), PREDICTED + SCORES: scores,
-                PREDICTED + LABELS: np.zeros(len(found), int), LOSS: 0.0, FOLD: n % 3,
-            })  # fmt: skip
-        write_folds(runs, name, pd.DataFrame(rows), config)
-
-
-def test_trained_detectors_are_fused_as_the_blend_was(kit, runs_of_things, things, tmp_path):
-    """Out of fold boxes lie in the network's picture, predicted ones in the file's."""
-    words = ("--run", "a", "--run", "b", "--how", "mean", "--weights", "0.8,0.2")
-    code, text = kit("blend", "things", *words)
-    assert code == 0, text
-    chosen, blended = choose_runs("things", ["blend-mean"], runs_of_things)
-    assert blended["predict.weights"] == pytest.approx([0.8, 0.2])
-    assert "predict.confidence" in blended
-    oof = pd.read_parquet(runs_of_things / "things" / "blend-mean" / "oof.parquet")
-    frame = oof[[IMAGE_ID]].assign(
-        **{PATH: [str(things / "train" / f"{i}.png") for i in oof[IMAGE_ID]]}
-    )
-    checkpoints = [run.best() for run in chosen]
-    options = predict_options(checkpoints[0], ["predict.confidence=0"], blended)
-    found = predict_boxes(checkpoints, frame, options)
-    scale = np.array([64 / 64, 64 / 48] * 2)  # the files are 64 x 48
-    for row, known in zip(found.itertuples(), oof.to_dict("records"), strict=True):
-        expected = known[PREDICTED + BOXES].reshape(-1, 4)
-        assert len(expected) > 0
-        np.testing.assert_allclose(row.boxes * scale, expected, atol=1e-3)
-        np.testing.assert_allclose(row.scores, known[PREDICTED + SCORES], atol=1e-5)
-    code, text = kit("predict", "things", "--run", "blend-mean")
-    assert code == 0, text
-    code, text = kit("blend", "things", *words[:4], "--how", "optimise")
-    assert (code, "expected 2 folds or more for --how optimise" in text) == (2, True)
-
-
-@pytest.fixture
-def runs_of_things(kit, things, tmp_path):
-    """One fold of two detectors that have hardly learnt anything."""
-    add_boxes(things)
-    assert kit("new", "things", "--task", "detection")[0] == 0
-    for name, rate in (("a", 0.01), ("b", 0.003)):
-        words = (*TINY_OF["detection"], "log.looks=none", f"train.lr={rate}")
-        code, text = kit("train", "things", *words, "--name", name)
-        assert code == 0, text
-    return tmp_path / "runs"

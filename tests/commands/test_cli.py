@@ -4,20 +4,18 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from common.commands.runs import LISTED
 from common.commands.scaffold.files import TEMPLATES
 from common.runs import Run
 
 from .conftest import FAST
+from .experiments import replace
 
 ROOT = Path(__file__).parents[2]
 
@@ -141,72 +139,6 @@ def test_a_mistaken_name_is_compared_with_the_competitions_own(begun, tmp_path):
     assert (code, text.startswith("error: expected masks with --parts")) == (2, True)
 
 
-def spoil_csv(data, change):
-    frame = pd.read_csv(data / "train.csv")
-    change(frame).to_csv(data / "train.csv", index=False)
-
-
-BAD_DATA = {
-    "a row without a file": (
-        lambda data: (data / "train" / pd.read_csv(data / "train.csv").image[3]).unlink(),
-        "1 of 24 rows have none: '",
-    ),
-    "no csv": (lambda data: (data / "train.csv").unlink(), "train.csv"),
-    "no images": (lambda data: shutil.rmtree(data / "train"), "train"),
-    "a missing column": (
-        lambda data: spoil_csv(data, lambda f: f.rename(columns={"colour": "color"})),
-        "colour",
-    ),
-    "a NaN label": (
-        lambda data: spoil_csv(data, lambda f: f.assign(colour=f.colour.where(f.index != 2))),
-        "row 2 (image_id '",
-    ),
-    "an unknown label": (
-        lambda data: spoil_csv(data, lambda f: f.assign(colour=f.colour.replace("red", "rde"))),
-        "did you mean 'red'?",
-    ),
-    "an unreadable image": (
-        lambda data: _replace(data / "train" / pd.read_csv(data / "train.csv").image[0], b"text"),
-        "expected an image at",
-    ),
-    "an empty image": (
-        lambda data: _replace(data / "train" / pd.read_csv(data / "train.csv").image[0], b""),
-        "0 bytes",
-    ),
-}
-
-
-def _replace(path, content):
-    path.unlink()
-    path.write_bytes(content)
-
-
-@pytest.mark.parametrize("what", BAD_DATA)
-def test_bad_data_never_trains_silently(project, data, what):
-    spoil, telling = BAD_DATA[what]
-    spoil(data)
-    code, text = project("train", "colours", *FAST)
-    assert code == 2, text
-    assert telling in text
-    assert "Traceback" not in text
-
-
-def test_files_without_a_row_are_counted(project, data):
-    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(data / "train" / "stray.jpg")
-    code, text = project("check", "colours", "--no-model")
-    assert code == 0
-    assert "warning" in text
-    assert "stray.jpg" in text
-
-
-def test_a_class_that_a_fold_lacks_is_named(project, data):
-    spoil_csv(data, lambda f: f.assign(colour=["red"] * 2 + ["blue", "green"] * 11))
-    with pytest.warns(UserWarning, match="red"):
-        code, text = project("folds", "colours")
-    assert code == 0, text
-    assert "folds.csv: fold 0: " in text
-
-
 def test_an_existing_run_is_kept(project, tmp_path):
     assert project("train", "colours", *FAST)[0] == 0
     run = Run(tmp_path / "runs" / "colours" / "baseline" / "fold0")
@@ -229,7 +161,7 @@ def test_a_mistake_before_the_first_step_leaves_no_run_behind(project, tmp_path)
 def test_a_broken_and_a_missing_test_image_are_named_and_predicted_all_the_same(project, data):
     assert project("train", "colours", *FAST)[0] == 0
     names = pd.read_csv(data / "sample_submission.csv").image
-    _replace(data / "test" / names[2], b"")
+    replace(data / "test" / names[2], b"")
     (data / "test" / names[5]).unlink()
     with pytest.warns(UserWarning, match="gets a fallback") as told:
         code, text = project("predict", "colours")
@@ -273,33 +205,6 @@ def test_templates_are_the_same_story_as_the_competition():
         made = (TEMPLATES / "classification" / f"{name}.template").read_text()
         ours = (ROOT / "competitions" / "alaska2_classification" / name).read_text()
         assert made.replace("$name", "alaska2_classification") == ours
-
-
-HEAVY = ["torch", "torchvision", "fastai", "timm", "albumentations", "cv2", "numpy", "pandas"]
-HEAVY += ["pyarrow", "sklearn", "scipy", "matplotlib", "wandb", "tensorboard", "pydantic", "rich"]
-HEAVY += ["pygments", "yaml", "requests", "optuna", "competitions"]
-TYPERS_OWN = {"pydantic"}  # by which its newest versions read the options of one command
-SHOW_HELP = f"""
-import sys
-from common.cli import app
-app(sys.argv[1:], standalone_mode=False)
-print("loaded:", *sorted({{name.partition(".")[0] for name in sys.modules}} & set({HEAVY})))
-"""
-
-
-@pytest.mark.parametrize("words", [("--help",), ("train", "--help"), ("kernel", "pack", "--help")])
-def test_help_needs_no_heavy_imports(words):
-    command = [sys.executable, "-c", SHOW_HELP, *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout.startswith("Usage: "), done.stderr
-    loaded = set(done.stdout.split("loaded:")[-1].split())
-    assert loaded <= (TYPERS_OWN if words[0] != "--help" else set())
-
-
-def test_help_names_every_command(project):
-    code, text = project("--help")
-    assert code == 0
-    assert {"train", "predict", "oof", "new", "demo", "kernel", "sweep"} <= set(text.split())
 
 
 def test_an_exploding_training_stops_with_a_code_of_its_own(project, tmp_path):

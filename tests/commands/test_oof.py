@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,11 +12,6 @@ from common.keys import FOLD, GROUP, IMAGE_ID, LABEL, LOSS
 from common.runs import Run
 
 from .experiments import COLOURS, settings, write_experiment, write_folds
-
-
-@pytest.fixture
-def runs(project, tmp_path) -> Path:
-    return tmp_path / "runs"
 
 
 def numbers(text: str, pattern: str) -> list[float]:
