@@ -71,7 +71,7 @@ def config_of(task: str, classes: tuple[str, ...], seed: int, options, metric: s
             img_size=options.size,
             augment="flip" if task == "classification" else "dihedral",
             num_workers=0,
-            cache=True,
+            cache=task != "segmentation",  # whose windows are cut from whole pictures
             n_folds=options.folds,
         ),
         model=MODELS[task].model_copy(update=model),
