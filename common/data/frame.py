@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from common.data.files import FIX, check_file, find_files, some
+from common.data.rows import refuse_rows
 from common.errors import KitError, did_you_mean
 from common.keys import IMAGE_ID, LABEL, PATH
 
@@ -144,11 +145,11 @@ def check_labels(
     _check_column(frame, column)
     numbers = {str(name): number for number, name in enumerate(classes)}
     codes, values = pd.factorize(frame[column])
-    _refuse_rows(frame, column, codes < 0, "is NaN")
+    refuse_rows(frame, column, codes < 0, "a class")
     names = [_text(value) for value in values]
     for code in (code for code, name in enumerate(names) if name not in numbers):
         hint = did_you_mean(names[code], numbers)[:300]
-        _refuse_rows(frame, column, codes == code, f"is '{names[code]}', {hint}")
+        refuse_rows(frame, column, codes == code, "a class", hint)
     positions = np.array([numbers[name] for name in names], dtype=np.int64)
     return frame.assign(**{column: positions[codes]})
 
@@ -162,7 +163,7 @@ def check_multilabel(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFram
     for column in columns:
         _check_column(frame, column)
         values = pd.to_numeric(frame[column], errors="coerce")
-        _refuse_rows(frame, column, ~values.isin((0, 1)).to_numpy(), "is neither 0 nor 1")
+        refuse_rows(frame, column, ~values.isin((0, 1)).to_numpy(), "0 or 1")
         frame = frame.assign(**{column: values.to_numpy(dtype=np.float32)})
     return frame
 
@@ -179,17 +180,6 @@ def _check_column(frame: pd.DataFrame, column: str) -> None:
     if column not in frame.columns:
         hint = did_you_mean(column, map(str, frame.columns))
         raise KitError(f"expected label column '{column}'; {hint}; {FIX}")
-
-
-def _refuse_rows(frame: pd.DataFrame, column: str, wrong: np.ndarray, what: str) -> None:
-    if not wrong.any():
-        return
-    row = int(np.flatnonzero(wrong)[0])
-    image_id = frame[IMAGE_ID].iloc[row] if IMAGE_ID in frame.columns else "?"
-    raise KitError(
-        f"expected a class in column '{column}' of every row, row {row} (image_id '{image_id}') "
-        f"{what} ({int(wrong.sum())} such rows); drop or mend them in competitions/<name>/data.py"
-    )
 
 
 def _text(value: object) -> str:

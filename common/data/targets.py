@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.config import Config
+from common.data.rows import refuse_rows
 from common.errors import KitError, did_you_mean
-from common.keys import IMAGE_ID, LABEL, auxiliary_target
+from common.keys import LABEL, auxiliary_target
 
-FIX = "drop or mend them in competitions/<name>/data.py"
 BINS = 10  # of about as many rows, by which folds of numbers are kept alike
 
 
@@ -25,7 +25,7 @@ def check_values(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     for column in columns:
         with np.errstate(over="ignore"):
             values = _numbers(frame, column, "classes").astype(np.float32)
-        _refuse_rows(frame, column, ~np.isfinite(values), "a finite number in every row")
+        refuse_rows(frame, column, ~np.isfinite(values), "a finite number")
         frame = frame.assign(**{column: values})
     return frame
 
@@ -42,7 +42,7 @@ def check_targets(frame: pd.DataFrame, config: Config) -> None:
         labels, last = frame[LABEL].to_numpy(), len(config.classes) - 1
         what = "grade" if config.target == "ordinal" else "class"
         wrong = (labels < 0) | (labels > last)
-        _refuse_rows(frame, LABEL, wrong, f"a {what} of 0 to {last} in every row")
+        refuse_rows(frame, LABEL, wrong, f"a {what} of 0 to {last}")
 
 
 def value_strata(frame: pd.DataFrame, columns: Sequence[str], n_folds: int) -> pd.Series:
@@ -83,7 +83,7 @@ def unknown_rows(target: Tensor, count: int) -> Tensor:
 def _number(
     frame: pd.DataFrame, column: str, values: np.ndarray, known: np.ndarray, count: int
 ) -> Tensor:
-    _refuse_rows(frame, column, ~np.isfinite(values), "finite numbers, or nothing,")
+    refuse_rows(frame, column, ~np.isfinite(values), "a finite number, or nothing,")
     return torch.tensor(np.stack([values, known], 1), dtype=torch.float32)
 
 
@@ -91,7 +91,7 @@ def _shares(
     frame: pd.DataFrame, column: str, values: np.ndarray, known: np.ndarray, count: int
 ) -> Tensor:
     wrong = ~np.isin(values, np.arange(count))
-    _refuse_rows(frame, column, wrong, f"classes 0 to {count - 1}, or nothing,")
+    refuse_rows(frame, column, wrong, f"a class of 0 to {count - 1}, or nothing,")
     one_hot = F.one_hot(torch.tensor(values.astype(np.int64)), count).float()
     return one_hot * torch.tensor(known)[:, None]
 
@@ -103,16 +103,5 @@ def _numbers(frame: pd.DataFrame, column: str, key: str) -> np.ndarray:
         raise KitError(f"expected a column '{column}' in the frame, as {key} names it; {hint}")
     values = pd.to_numeric(frame[column], errors="coerce")
     text = values.isna() & frame[column].notna()
-    _refuse_rows(frame, column, text.to_numpy(), "numbers")
+    refuse_rows(frame, column, text.to_numpy(), "a number")
     return values.to_numpy(np.float64, na_value=np.nan)
-
-
-def _refuse_rows(frame: pd.DataFrame, column: str, wrong: np.ndarray, expected: str) -> None:
-    if not wrong.any():
-        return
-    row = int(np.flatnonzero(wrong)[0])
-    image_id = frame[IMAGE_ID].iloc[row] if IMAGE_ID in frame.columns else "?"
-    raise KitError(
-        f"expected {expected} in column '{column}', row {row} (image_id '{image_id}') has "
-        f"'{frame[column].iloc[row]}' ({int(wrong.sum())} such rows); {FIX}"
-    )

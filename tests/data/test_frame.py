@@ -147,9 +147,9 @@ def test_labels_become_positions(labels, classes):
 
 def test_nan_and_unknown_labels_name_row_id_and_nearest_class():
     frame = pd.DataFrame({"image_id": list("wxy"), "label": ["cat", None, "dgo"]})
-    with pytest.raises(KitError, match=r"row 1 \(image_id 'x'\) is NaN \(1 such rows\)"):
+    with pytest.raises(KitError, match=r"row 1 \(image_id 'x'\) has '(nan|None)' \(1 such rows\)"):
         check_labels(frame, ["cat", "dog"])
-    with pytest.raises(KitError, match=r"row 1 \(image_id 'y'\) is 'dgo', did you mean 'dog'"):
+    with pytest.raises(KitError, match=r"row 1 \(image_id 'y'\) has 'dgo' .*did you mean 'dog'"):
         check_labels(frame.drop(index=1), ["cat", "dog"])
     with pytest.raises(KitError, match="label column 'labels'; did you mean 'label'"):
         check_labels(frame, ["cat", "dog"], column="labels")
@@ -163,5 +163,5 @@ def test_multilabel_takes_zeros_and_ones_only():
     for wrong in (2, np.nan, "yes"):
         bad = frame.astype(object)
         bad.loc[2, "b"] = wrong
-        with pytest.raises(KitError, match=r"column 'b'.*row 2 \(image_id 'z'\) is neither 0 nor"):
+        with pytest.raises(KitError, match=r"0 or 1 in column 'b'.*row 2 .*'z'\) has '"):
             check_multilabel(bad, ["a", "b"])
