@@ -103,6 +103,8 @@ def _keep(learner: Learner, saver: Checkpoint) -> str:
             callback.release()
     if saver.between and learner.opt is not None and saver.is_exact:
         saver.save()
+    if not distributed.is_first():
+        return "what the first process saved is kept"
     if not saver.run_folder.can_resume:
         return "nothing is saved yet"
     return f"kept: epoch {saver.kept[0]}, batch {saver.kept[1]}"
