@@ -12,6 +12,7 @@ from common.callbacks.swa import Swa
 from common.session import NORMS, SAVE, STEP, VALIDATION, Session
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ECHO = 5.0  # seconds in which a launcher passes on what a cluster has told every process already
 
 
 class Interrupt(Callback):
@@ -21,7 +22,8 @@ class Interrupt(Callback):
     before it: there has to be time for the next step, for the validation after the last one of an
     epoch, and for saving, each as long as the longest so far and once more.
 
-    Of several processes all stop at the same step, whichever was told to; in a validation none.
+    Of several processes all stop at the same step, whichever was told to; in a validation none. A
+    second signal is then one that comes `ECHO` later.
 
     Args:
         session: has the time limit, and knows what takes how long.
@@ -32,9 +34,10 @@ class Interrupt(Callback):
     def __init__(self, session: Session | None = None) -> None:
         self.session = session or Session()
         self.handlers: dict[int, Any] = {}
+        self.told: dict[int, float] = {}  # when each signal came first
 
     def before_fit(self) -> None:
-        self.learn.interrupted, self.asked, self.moved = "", "", False
+        self.learn.interrupted, self.asked, self.moved, self.told = "", "", False, {}
         self.last = self.validating = self.session.now()
         self.release()  # of a fit that broke, or its handlers would be taken for the earlier ones
         for number in SIGNALS:
@@ -66,7 +69,8 @@ class Interrupt(Callback):
         self.session.took(VALIDATION, self.session.now() - self.validating)
 
     def after_fit(self) -> None:
-        self.release()
+        if distributed.size() == 1 or not self.told:  # else an echo may come while all is summed up
+            self.release()
 
     def release(self) -> None:
         """Give the signals back."""
@@ -107,6 +111,16 @@ class Interrupt(Callback):
             raise CancelFitException()
 
     def _ask(self, number: int, frame: Any) -> None:
+        if number in self.told:
+            self._stop_at_once(number)
+            return
+        self.told[number] = self.session.now()
         self.asked = signal.Signals(number).name
         print(f"\n{self.asked}: saving after this step; once more stops at once", flush=True)
-        signal.signal(number, self.handlers.get(number, signal.SIG_DFL))
+        if distributed.size() == 1:
+            signal.signal(number, self.handlers.get(number, signal.SIG_DFL))
+
+    def _stop_at_once(self, number: int) -> None:
+        if self.session.now() - self.told[number] > ECHO:
+            signal.signal(number, self.handlers.get(number, signal.SIG_DFL))
+            signal.raise_signal(number)

@@ -107,6 +107,8 @@ def _keep(learner: Learner, saver: Checkpoint) -> str:
         with suppress(CancelFitException):  # what it rewinds is not lost
             learner.settle()
         saver.save()
+    if not distributed.is_first():
+        return "what the first process saved is kept"
     if not saver.run_folder.can_resume:
         return "nothing is saved yet"
     return f"kept: epoch {saver.kept[0]}, batch {saver.kept[1]}"
