@@ -1,6 +1,5 @@
 """Experiments by their out-of-fold files: all folds of one, checked and joined; blends, too."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from common.config import Config
 from common.data.files import some
 from common.errors import KitError, did_you_mean
 from common.keys import FOLD, IMAGE_ID
-from common.runs import Run, find_runs
+from common.runs import Run, find_runs, read_json
 
 BLEND = "blend.json"  # what `kit blend` keeps in a folder of its own, beside `oof.parquet`
 PREFIX = "blend-"  # of such a folder's name
@@ -55,17 +54,34 @@ def read_experiment(root: Path, competition: str, name: str) -> Experiment:
             f"expected out-of-fold predictions of {competition}/{name} in '{root}', found none; "
             f"{hint}{_how_made(competition, name)}"
         )
-    frame = pd.concat([pd.read_parquet(run.oof_file) for run in runs], ignore_index=True)
+    frame = pd.concat([read_oof_file(run.oof_file) for run in runs], ignore_index=True)
     _check_once(frame[IMAGE_ID], name)
     return Experiment(name, runs[0].config, runs, frame, runs[0].folder.parent)
+
+
+def read_oof_file(file: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return out-of-fold predictions.
+
+    Args:
+        columns: None = all.
+
+    Raises:
+        KitError: the file cannot be read.
+    """
+    try:
+        return pd.read_parquet(file, columns=columns)
+    except (OSError, ValueError) as error:  # pyarrow's errors are one or the other
+        raise KitError(
+            f"expected out-of-fold predictions in '{file}', got: {error}; train the fold again"
+        ) from None
 
 
 def _read_blend(folder: Path) -> Experiment:
     file = folder / "oof.parquet"
     if not file.is_file():
         raise KitError(f"expected out-of-fold predictions of the blend '{file}'; blend anew")
-    config = Config.model_validate(json.loads((folder / BLEND).read_text())["config"])
-    return Experiment(folder.name, config, [], pd.read_parquet(file), folder)
+    config = Config.model_validate(read_json(folder / BLEND)["config"])
+    return Experiment(folder.name, config, [], read_oof_file(file), folder)
 
 
 def _how_made(competition: str, name: str) -> str:

@@ -122,7 +122,7 @@ class Run:
     def leaderboard(self) -> dict[str, Any] | None:
         """Scores (`public`, `private`), `runs` that were averaged, and which submission it was."""
         file = self.leaderboard_file
-        return json.loads(file.read_text()) if file.exists() else None
+        return read_json(file) if file.exists() else None
 
     @property
     def folds_file(self) -> Path:
@@ -143,7 +143,7 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """What is known of the run so far; see `write_summary`."""
         file = self.folder / "summary.json"
-        return json.loads(file.read_text()) if file.exists() else {}
+        return read_json(file) if file.exists() else {}
 
     @property
     def status(self) -> str:
@@ -215,6 +215,21 @@ def hash_weights(weights: dict[str, Any]) -> str:
         digest.update(name.encode())
         digest.update(weights[name].detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def read_json(path: Path) -> Any:
+    """Return what `write_json` wrote.
+
+    Raises:
+        KitError: it cannot be read, or was cut off.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise KitError(
+            f"expected what a run wrote in '{path}', got: {error}; the file is damaged, delete its "
+            "folder or put a copy back"
+        ) from None
 
 
 def write_json(path: Path, values: Any) -> None:

@@ -53,7 +53,10 @@ def blend_experiments(
     )
     figure.savefig(folder / "figures" / "correlation.png")
     keep_blend(folder, members, [one.runs for one in joined], metric, kept, scores)
+    strongest = max(members.names, key=lambda one: sign * scores[one])
     why = "" if how else f" (the best of {len(blends)}, so its gain is a little optimistic)"
+    if sign * scores[kept.how] <= sign * scores[strongest]:
+        why = f" (no better than {strongest} alone)"
     print(f"kept: {kept.how}{why} in {folder / BLEND}")
     print(f"next: kit oof {name} -e {folder.name}; kit predict {name} --run {folder.name}")
 

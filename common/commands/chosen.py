@@ -1,6 +1,5 @@
 """The runs that a command predicts with."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from common.blending.keep import PLAN
 from common.commands.runs import find_run
 from common.errors import KitError
 from common.oof_files import BLEND
-from common.runs import Run, find_runs
+from common.runs import Run, find_runs, read_json
 
 Options = dict[str, Any]  # keys and values of the config's `predict` section, by dotted key
 
@@ -54,7 +53,7 @@ def _members(word: str, name: str, root: Path) -> tuple[list[Run], Options]:
     folder = next((f for f in (root / name / word, root / word) if (f / BLEND).is_file()), None)
     if folder is None:
         return named_runs(word, name, root), {}
-    blend = json.loads((folder / BLEND).read_text())
+    blend = read_json(folder / BLEND)
     if "runs" not in blend:
         raise KitError(
             f"expected a blend that names its runs, '{folder}' is of an earlier version of the "

@@ -20,7 +20,7 @@ from common.inference.mask_rule import USUAL_DISTANCE
 from common.inference.segmentation import predict_masks
 from common.keys import FOLD, GROUP, IGNORE, IMAGE_ID, MASK, OBJECTS, PATH
 from common.metrics.parts import LEVELS, part_counts, part_precision, part_tables
-from common.oof_files import Experiment
+from common.oof_files import Experiment, read_oof_file
 from common.runs import Run
 
 COARSE = LEVELS[::2]  # thresholds of objects, for a watershed takes its time
@@ -106,7 +106,7 @@ def pictures_of(competition: Competition, found: Experiment, place: Path) -> lis
     kept = [column for column in (PATH, MASK, OBJECTS, GROUP) if column in frame]
     frames = []
     for run in found.runs:
-        ids = pd.read_parquet(run.oof_file, columns=[IMAGE_ID])[IMAGE_ID].map(picture_of).unique()
+        ids = read_oof_file(run.oof_file, columns=[IMAGE_ID])[IMAGE_ID].map(picture_of).unique()
         if not run.best().exists():
             raise KitError(f"expected a best checkpoint in {run.name}, found none; train it")
         if missing := set(ids) - set(frame.index):

@@ -19,7 +19,7 @@ from common.inference.detection import predict_boxes
 from common.inference.views import TTA, passes_of
 from common.keys import BOXES, IMAGE_ID, LABELS, PATH, SCORES
 from common.oof import read_oof
-from common.oof_files import Experiment
+from common.oof_files import Experiment, read_oof_file
 
 
 def say_views(name: str, found: Experiment, given_data: Path | None) -> list[str]:
@@ -67,7 +67,7 @@ def _frames(competition: Competition, found: Experiment, place: Path) -> list[pd
     """Return the images of each fold, in the order of the out-of-fold files."""
     frame = competition.module("data").read_train(place, found.config)
     paths = fold_frame(found.runs[0].folds_file, frame, found.config).set_index(IMAGE_ID)[PATH]
-    ids = [pd.read_parquet(run.oof_file, columns=[IMAGE_ID])[IMAGE_ID] for run in found.runs]
+    ids = [read_oof_file(run.oof_file, columns=[IMAGE_ID])[IMAGE_ID] for run in found.runs]
     for run, own in zip(found.runs, ids, strict=True):
         if not run.best().exists():
             raise KitError(f"expected a best checkpoint in {run.name}, found none; train it")

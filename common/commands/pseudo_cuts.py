@@ -8,6 +8,7 @@ from common.config import Config
 from common.errors import KitError, did_you_mean
 from common.metrics.box_cuts import Cut, find_cuts
 from common.oof import read_oof
+from common.oof_files import read_oof_file
 from common.runs import Run
 
 HOW = "give --score SURE or UNSURE..SURE, or CLASS=SURE,CLASS=UNSURE..SURE"
@@ -19,7 +20,7 @@ def cuts_of(runs: Sequence[Run], fold: int, least: float) -> list[Cut]:
     What the fold itself validates on has no part in the labels that it learns from.
     """
     config = runs[0].config
-    others = [pd.read_parquet(run.oof_file) for run in runs if run.fold != fold]
+    others = [read_oof_file(run.oof_file) for run in runs if run.fold != fold]
     targets, predictions = read_oof(pd.concat(others, ignore_index=True), config)
     return find_cuts(targets, predictions, len(config.classes), least)
 

@@ -9,7 +9,7 @@ from common.data.files import some
 from common.data.windows import picture_of
 from common.errors import KitError, did_you_mean
 from common.keys import FOLD, IMAGE_ID
-from common.oof_files import PREFIX
+from common.oof_files import PREFIX, read_oof_file
 from common.runs import Run, find_runs
 
 
@@ -76,5 +76,5 @@ def check_unseen(runs: Sequence[Run], frame: pd.DataFrame, test: pd.DataFrame) -
 
 def _validated(run: Run) -> set[str]:
     """Return the ids of the images that a run validated on; of masks the rows are windows."""
-    ids = pd.read_parquet(run.oof_file, columns=[IMAGE_ID])[IMAGE_ID]
+    ids = read_oof_file(run.oof_file, columns=[IMAGE_ID])[IMAGE_ID]
     return set(ids.map(picture_of) if run.config.task == "segmentation" else ids)

@@ -1,7 +1,8 @@
 """kit runs, kit diff, kit report."""
 
 import json
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def print_runs(
     runs = find_runs(runs_dir(given), competition)
     if competition and not runs:
         Competition.find(competition)  # its name may be mistaken
-    described: list[Mapping[str, Any]] = [describe(run) for run in runs]
+    described: list[Mapping[str, Any]] = list(_described(runs))
     chosen = choose(described, by, conditions)
     rows = [{key: row.get(key) for key in LISTED} for row in chosen]
     if as_json:
@@ -65,6 +66,15 @@ def print_runs(
     if not rows:
         such = f" with {' and '.join(conditions)}" if conditions else ""
         print(f"no runs{such} in {runs_dir(given)}")
+
+
+def _described(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
+    """Yield what is known of each run; one that cannot be read hides no other."""
+    for run in runs:
+        try:
+            yield describe(run)
+        except KitError as error:
+            warnings.warn(f"{run.name} is left out: {error}", stacklevel=2)
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from math import inf, isnan
 from pathlib import Path
 
-import pandas as pd
-
 from common.callbacks.out_of_fold import write_fold
 from common.checkpoints import load_checkpoint, save_checkpoint
 from common.commands.checks.model import rehearse_training
@@ -21,6 +19,7 @@ from common.learners.base import Learner
 from common.learners.recipe import facts
 from common.learners.tasting import Ingredient, Soup, greedy, uniform
 from common.metrics.base import Metric
+from common.oof_files import read_oof_file
 from common.run_lock import unlock_run
 from common.runs import Run, check_name, hash_weights
 from common.soup import read_ingredients
@@ -141,7 +140,7 @@ def _check_same_samples(learner: Learner, runs: Sequence[Run]) -> None:
     assert learner.evaluation is not None
     ids = set(learner.evaluation[IMAGE_ID])
     for run in (run for run in runs if run.oof_file.exists()):
-        other = ids ^ set(pd.read_parquet(run.oof_file, columns=[IMAGE_ID])[IMAGE_ID])
+        other = ids ^ set(read_oof_file(run.oof_file, columns=[IMAGE_ID])[IMAGE_ID])
         if other:
             raise KitError(
                 f"expected the samples that {run.name} was validated on, {len(other)} differ: "

@@ -40,7 +40,13 @@ class Config(Values):
     @classmethod
     def read(cls, path: Path) -> "Config":
         """Return the config that a run folder or a checkpoint keeps as json."""
-        return validate(cls, json.loads(path.read_text()))
+        try:
+            return validate(cls, json.loads(path.read_text()))
+        except (OSError, json.JSONDecodeError) as error:
+            raise KitError(
+                f"expected a run's config in '{path}', got: {error}; delete its folder, or put a "
+                "copy back"
+            ) from None
 
     @property
     def kind(self) -> str:

@@ -51,6 +51,7 @@ def test_a_worthless_member_gets_no_weight_and_given_weights_are_taken(project, 
     assert blend(project, "--how", "hill", "--name", "x")[0] == 0
     content = json.loads((runs / "colours" / "blend-x" / "blend.json").read_text())
     assert content["weights"][0] > 0.75
+    assert "kept: mean (no better than a alone)" in blend(project, "--how", "mean")[1]
     assert blend(project, "--how", "mean", "--weights", "0.9,0.1")[0] == 0
     kept = pd.read_parquet(runs / "colours" / "blend-mean" / "oof.parquet")[PROBS]
     np.testing.assert_allclose(kept, 0.9 * good[PROBS] + 0.1 * bad[PROBS])

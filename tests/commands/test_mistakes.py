@@ -42,3 +42,23 @@ def test_new_tells_of_a_csv_that_says_nothing(file, content, telling, task, kit,
 def test_a_hint_names_no_more_words_than_one_reads():
     hint = did_you_mean("?", [f"word{n}" for n in range(SHOWN + 5)])
     assert f"word{SHOWN - 1}, ... ({SHOWN + 5} in all)" in hint
+
+
+def test_a_damaged_file_of_one_run_is_named_and_hides_no_other(begun, tmp_path):
+    folder = tmp_path / "runs" / "colours" / "baseline"
+    (folder / "fold0" / "oof.parquet").write_bytes(b"x")
+    code, text = begun("oof", "colours")
+    assert code == 2
+    assert f"expected out-of-fold predictions in '{folder / 'fold0' / 'oof.parquet'}'" in text
+    (folder / "fold1" / "config.json").write_text("{")
+    (folder / "fold2" / "summary.json").write_text("{")
+    with (
+        pytest.warns(match=r"fold1 is left out: expected a run's config in"),
+        pytest.warns(match=r"fold2 is left out: expected what a run wrote in"),
+    ):
+        code, text = begun("runs", "colours")
+    assert code == 0
+    assert "baseline/fold0" in text
+    code, text = begun("diff", "colours/baseline/fold0", "colours/baseline/fold1")
+    assert code == 2
+    assert "config.json', got: " in text
