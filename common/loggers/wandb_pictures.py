@@ -1,8 +1,7 @@
 """Pictures as W&B takes them, without its reading again what was just written."""
 
-import io
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -12,19 +11,27 @@ from common.figures.encode import encode_jpeg
 QUALITY = 75  # of the JPEG; a run's files are uploaded
 
 
-def encode(image: np.ndarray) -> bytes:
+class Encoded(NamedTuple):
+    """A picture as W&B is to keep it."""
+
+    data: bytes  # of a JPEG file
+    size: tuple[int, int]  # width and height, pixels
+
+
+def encode(image: np.ndarray) -> Encoded:
     """Return `(H, W, 3)` uint8 as the JPEG that W&B is to keep."""
-    return encode_jpeg(image, QUALITY)
+    return Encoded(encode_jpeg(image, QUALITY), (image.shape[1], image.shape[0]))
 
 
-def make_picture(wandb: Any, data: bytes, caption: str = "") -> Any:
-    """Return the `wandb.Image` of an encoded picture.
-
-    Given pixels, wandb copies and encodes them; given a file, it decodes it, and again for a list,
-    to know the size. An open picture knows that, and says how it is saved.
-    """
-    opened: Any = Image.open(io.BytesIO(data))
-    opened.save = lambda path, **_: Path(path).write_bytes(data)
-    picture = wandb.Image(opened, caption=caption or None, file_type="jpg")
-    picture._image = opened
+def make_picture(wandb: Any, encoded: Encoded, caption: str = "") -> Any:
+    """Return the `wandb.Image` of an encoded picture, which wandb neither copies nor encodes."""
+    stand_in: Any = stand_in_of(encoded)
+    stand_in.save = lambda path, **_: Path(path).write_bytes(encoded.data)
+    picture = wandb.Image(stand_in, caption=caption or None, file_type="jpg")
+    picture._image = stand_in
     return picture
+
+
+def stand_in_of(encoded: Encoded) -> Image.Image:
+    """Return a picture of the same size, never filled; wandb decodes a file to know its size."""
+    return Image.new("L", encoded.size, None)

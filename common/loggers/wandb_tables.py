@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from common.figures.grid import is_image, row_title, same_size
-from common.loggers.wandb_pictures import encode, make_picture
+from common.loggers.wandb_pictures import encode, make_picture, stand_in_of
 
 MAX_PICTURES = 100  # wandb shows no more of a list
 FILE = "_file"  # ends the name of the column that names a picture's file
@@ -59,14 +59,15 @@ class Tables:
             picture._image = None
 
     def _picture(self, name: str, image: np.ndarray, caption: str, cell: Cell) -> Any:
-        data = encode(image)
-        key = name, hashlib.blake2b(data).digest()
+        encoded = encode(image)
+        key = name, hashlib.blake2b(encoded.data).digest()
         known = self._known.get(key)
         if known is not None and known.is_bound():
             # The caption is that of this epoch; the file is not stored under another name again.
             known._caption, known.bind_to_run = caption, _stay
+            known._image = stand_in_of(encoded)
             return known
-        picture = make_picture(self._wandb, data, caption)
+        picture = make_picture(self._wandb, encoded, caption)
         self._known.setdefault(key, picture)
         self._new.add(cell)
         return picture

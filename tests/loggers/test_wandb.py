@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wandb
-from PIL import Image
+from PIL import Image, ImageFile
 
 from common.loggers.factory import make_loggers
 from common.loggers.wandb import WandbLogger
@@ -175,6 +175,16 @@ def test_a_disabled_run_takes_every_call(settings, tmp_path: Path, picture):
     logger.hyperparameters({"a": 1}, {"b": 1.0})
     logger.finish()
     assert not list(tmp_path.rglob("*.wandb"))
+
+
+def test_no_picture_is_decoded_to_be_logged(settings, tmp_path, picture, monkeypatch):
+    logger = WandbLogger(tmp_path, "p", "n", "g")
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)
+    logger.image("worst", picture, **AT)
+    for _ in range(2):
+        logger.table("valid/predictions", [{"image": picture}, {"image": picture + 1}], **AT)
+    logger.finish()
+    assert len(list(tmp_path.rglob("*.jpg"))) == 3
 
 
 def test_the_address_of_a_process_that_is_gone_costs_no_run(settings, tmp_path, monkeypatch):
