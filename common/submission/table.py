@@ -39,8 +39,8 @@ def read_table(path: Path | str) -> tuple[Table | None, list[Finding]]:
     plain = read_plain(Path(path), (*MAGIC, BOM.encode()))
     if plain is not None:
         header, cells = tuple(one[0] for one in plain), [tuple(one[1:]) for one in plain]
-        rows = len(cells[0])
-        return Table(header, cells, np.arange(2, rows + 2), np.ones(rows, np.bool_)), []
+        count = len(cells[0])
+        return Table(header, cells, np.arange(2, count + 2), np.ones(count, np.bool_)), []
     text, findings = _read_text(Path(path))
     if text is None:
         return None, findings
