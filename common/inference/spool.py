@@ -30,7 +30,11 @@ class Spool:
         self.file.seek(0, 2)
         for group in np.unique(rows // self.size).tolist():
             own = np.flatnonzero(rows // self.size == group)
-            said = values[own] if isinstance(values, np.ndarray) else [values[row] for row in own]
+            said = (
+                values[own]
+                if isinstance(values, np.ndarray)
+                else [values[row] for row in own.tolist()]
+            )
             self.places[group].append(self.file.tell())
             pickle.dump((model, rows[own] - group * self.size, said), self.file, protocol=5)
 

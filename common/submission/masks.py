@@ -8,7 +8,7 @@ That is what is written by default; 8 bits are written with deflate. Both are va
 
 import io
 import zipfile
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -130,13 +130,13 @@ def check_mask_zip(path: Path | str, expected: Mapping[str, tuple[int, int]]) ->
 
 
 def _check_names(names: Sequence[str], expected: Mapping[str, tuple[int, int]]) -> list[Problem]:
-    got, problems = set(names), list[Problem]()
+    got, problems = Counter(names), list[Problem]()
     for name in expected:
         if name not in got:
             text = f"expected a file {name!r}, got none: it is missing; predict every image"
             problems.append(("error", "missing files", text))
-    for name in dict.fromkeys(names):
-        if names.count(name) > 1:
+    for name, count in got.items():
+        if count > 1:
             text = f"expected {name!r} once, got a duplicate; zip an empty folder's files anew"
             problems.append(("error", "duplicate files", text))
         if name not in expected:

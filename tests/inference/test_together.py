@@ -13,14 +13,17 @@ from common.config import Config, DataConfig, ModelConfig, PredictConfig, TrainC
 from common.data.sizes import image_sizes
 from common.errors import KitError
 from common.inference.classification import predict_classes
-from common.inference.detection import predict_boxes
+from common.inference.detection import predict_boxes, stream_boxes
 from common.inference.outcome import last_outcome
 from common.inference.segmentation import predict_masks
+from common.inference.stream_classes import stream_classes
 from common.keys import BOXES, LABELS, SCORES
 from common.models.classifier import make_classifier
 from common.models.detector import make_detector
 from common.models.segmenter import make_segmenter
+from common.submission.boxes import format_boxes
 from common.submission.masks import write_mask_zip
+from common.submission.rules import SubmissionRules
 from common.submission.writer import write_submission
 
 from ..several import together
@@ -32,6 +35,7 @@ MAKERS = {
 }
 HEAD = {"fpn_channels": 64, "num_convs": 1, "extra_levels": False, "score_thresh": 0.0}
 FLIPPED = PredictConfig(tta="flip")
+EMPTY = SubmissionRules(allow_empty=True)
 
 
 def write_checkpoint(path: Path, task: str, seed: int, batch_size: int) -> Path:
@@ -75,6 +79,11 @@ def frame(colours, tmp_path_factory) -> pd.DataFrame:
     return frame
 
 
+def to_rows(part: pd.DataFrame) -> pd.DataFrame:
+    cells = [format_boxes(row.boxes, row.scores, row.labels, 12, 12) for row in part.itertuples()]
+    return pd.DataFrame({"image_id": part["image_id"], "cell": cells})
+
+
 def predict_all(checkpoints: dict[str, list[Path]], frame: pd.DataFrame, folder: Path) -> dict:
     """Return every task's predictions as bytes; the files lie in the folder."""
     with distributed.joined():
@@ -82,9 +91,12 @@ def predict_all(checkpoints: dict[str, list[Path]], frame: pd.DataFrame, folder:
         classes = predict_classes(checkpoints["classification"], frame, FLIPPED)
         told["classes"] = classes.iloc[:, 1:].to_numpy().tobytes(), last_outcome().broken_ids
         write_submission(classes, folder / "classes.csv")
+        stream_classes(checkpoints["classification"], frame, folder / "classes.parquet", FLIPPED)
         boxes = predict_boxes(checkpoints["detection"], frame, FLIPPED)
         columns = [value.tobytes() for key in (BOXES, LABELS, SCORES) for value in boxes[key]]
         told["boxes"] = columns, last_outcome().broken_ids
+        parts = stream_boxes(checkpoints["detection"], frame, FLIPPED)
+        write_submission(map(to_rows, parts), folder / "boxes.csv", rules=EMPTY)
         masks = list(predict_masks(checkpoints["segmentation"], frame, FLIPPED))
         told["masks"] = [(name, mask.tobytes()) for name, mask in masks], last_outcome().broken_ids
         tiffs = ((f"{Path(name).stem}.tif", mask[0] > 0.5) for name, mask in masks)
@@ -104,7 +116,7 @@ def test_predictions_and_files_are_those_of_one_process_bit_for_bit(checkpoints,
     assert one["classes"][1] == one["boxes"][1] == one["masks"][1] == [frame.image_id[5]]
     for told in several:
         assert told == one
-    for name in ("classes.csv", "masks.zip"):
+    for name in ("classes.csv", "classes.parquet", "boxes.csv", "masks.zip"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
 
 

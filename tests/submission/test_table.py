@@ -74,3 +74,16 @@ def test_cells_longer_than_the_csv_modules_limit_are_read(path: Path) -> None:
     assert table is not None
     assert table.cells[1] == (long,)
     assert csv.field_size_limit(earlier) == 1000
+
+
+@pytest.mark.parametrize("rows", [1, 7, 40])
+def test_blocks_are_read_as_one_whatever_their_size(path: Path, monkeypatch, rows: int) -> None:
+    text = "id,p\n" + "".join(f"bücher{row},{row / 3}\n" for row in range(rows))
+    path.write_text(text.removesuffix("\n"), encoding="utf-8")
+    whole, _ = read_table(path)
+    monkeypatch.setattr("common.submission.plain.BLOCK", 5)
+    table, findings = read_table(path)
+    assert (table.columns, table.cells, findings) == (whole.columns, whole.cells, [])
+    assert table.lines.tolist() == list(range(2, rows + 2))
+    path.write_text(f"{text}last,1,2\n", encoding="utf-8")
+    assert "expected 2 fields, got 3" in read_table(path)[1][0].message
