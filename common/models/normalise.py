@@ -24,18 +24,9 @@ class Normalise(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return a float32 tensor of the same shape."""
-        if image.dtype != torch.uint8:
-            return (image - self.mean) * self.scale
-        floats = torch.empty_like(image, dtype=torch.float32)
-        for part, pixels in zip(_parts(floats), _parts(image), strict=True):
-            part.copy_(pixels).sub_(self.mean).mul_(self.scale)
-        return floats
-
-
-def _parts(images: Tensor) -> tuple[Tensor, ...]:
-    """Return what is worked on at once: of a processor one picture, which stays in its cache."""
-    whole = images.device.type != "cpu" or torch.compiler.is_compiling()
-    return (images,) if whole else images.split(1)
+        if image.dtype == torch.uint8:
+            return image.to(torch.float32).sub_(self.mean).mul_(self.scale)
+        return (image - self.mean) * self.scale
 
 
 def _column(values: Sequence[float]) -> Tensor:
