@@ -24,21 +24,15 @@ torch.set_num_threads(1)
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _module_freed():
-    """Free what a module's fixtures leave; what is imported stays, and is looked through once."""
+@pytest.fixture(autouse=True)
+def _freed():
+    """Free what a test leaves: a learner is full of cycles, and its tensors count for nothing.
+
+    What stays was imported or is a module's: it is looked through once, not after every test.
+    """
+    yield
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def _freed(_module_freed):
-    """Free what a test leaves: a learner is full of cycles, and its tensors count for nothing."""
-    yield
-    gc.collect()
-    gc.freeze()  # what is left was imported or is the module's, and need not be looked at again
 
 
 @pytest.fixture
