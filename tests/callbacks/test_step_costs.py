@@ -8,8 +8,8 @@ import torch
 from fastai.callback.training import GradientClip
 
 from common.callbacks.anomaly import Anomalies, Reporter
-from common.callbacks.anomaly import moment as moments
-from common.callbacks.anomaly.moment import RARELY, Generators, Random
+from common.callbacks.anomaly import generators as states
+from common.callbacks.anomaly.generators import RARELY, Generators, Random
 from common.callbacks.clip import Clip
 from common.callbacks.half_precision import HalfPrecision
 from common.loggers.recording import RecordingLogger
@@ -42,8 +42,8 @@ def test_what_is_drawn_once_in_a_while_is_noticed():
 
 
 def test_generators_that_nobody_uses_are_hardly_read(monkeypatch):
-    reads, read = [], moments.of_host
-    monkeypatch.setattr(moments, "of_host", lambda: reads.append(1) or read())
+    reads, read = [], states.of_host
+    monkeypatch.setattr(states, "of_host", lambda: reads.append(1) or read())
     generators = Generators()
     for _ in range(100 * RARELY):
         generators.take()

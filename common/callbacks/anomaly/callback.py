@@ -6,25 +6,23 @@ from fastai.callback.core import CancelBatchException, CancelFitException, Cance
 from torch import Tensor, is_anomaly_enabled
 
 from common import distributed
+from common.callbacks.anomaly.aftermath import find, rewind, unexplained
 from common.callbacks.anomaly.agreement import agree
 from common.callbacks.anomaly.finding import Finding, unknown
 from common.callbacks.anomaly.gate import Gate
+from common.callbacks.anomaly.generators import Generators, Random
 from common.callbacks.anomaly.moment import (
     Buffers,
     Cursor,
-    Generators,
     Moment,
-    Random,
     are_finite,
     norms_of,
     total_of,
     trained_parameters,
 )
-from common.callbacks.anomaly.replay import Replay
 from common.callbacks.anomaly.report import MOST, Reporter
 from common.callbacks.anomaly.trace import is_finite
 from common.callbacks.base import Again, Callback
-from common.callbacks.checkpoint import Checkpoint
 from common.callbacks.ema import Ema
 from common.callbacks.half_precision import HalfPrecision
 from common.callbacks.looks.steps import Listener
@@ -105,7 +103,6 @@ class Anomalies(Callback):
 
     def after_backward(self) -> None:
         if self.settle():
-            self.learn.opt.zero_grad()
             self.group[-1].arrived.put_back()
             self._next_group()
             raise Again()
@@ -153,6 +150,8 @@ class Anomalies(Callback):
         begun, self.group, self.open = self.group, self.open, []
         shut = self.gate.was_shut()
         if shut:
+            if begun:
+                self.learn.opt.zero_grad()  # gradients of a batch that has to run again
             self._meet(sure=True)
         else:
             self.in_a_row = 0
@@ -206,7 +205,7 @@ class Anomalies(Callback):
         self.buffers.put_back(moments[0].buffers)
         self.count += 1
         self.in_a_row += 1
-        found = finding or self._unexplained()
+        found = finding or unexplained(self.learn.model, self._loss_is_lost())
         if distributed.is_first():
             self.reporter.report(self.learn, moment, found, self.count, self.policy)
         self._follow(found)
@@ -216,38 +215,13 @@ class Anomalies(Callback):
         last = self.group[-1]
         if sure and self.count >= MOST:
             return unknown([], "so many steps are bad that no more are replayed"), last
-        try:
-            replay = Replay(self.learn, self.buffers)
-            found = ((replay.find(moment), moment) for moment in self.group)
-            return next(((finding, m) for finding, m in found if finding), (None, last))
-        except Exception as error:  # such as memory: the alarm matters more than its cause
-            return unknown(self._bad_parameters(), f"the replay failed: {error!r}"), last
-
-    def _unexplained(self) -> Finding:
-        bad = self._bad_parameters()
-        large = "gradients are so large that their norm overflows float32"
-        again = "the replay was finite: the step cannot be reproduced"
-        return unknown(bad, again if bad or self._loss_is_lost() else large)
-
-    def _bad_parameters(self) -> list[str]:
-        named = self.learn.model.named_parameters()
-        return [name for name, p in named if p.grad is not None and not is_finite(p.grad)]
+        return find(self.learn, self.buffers, self.group)
 
     def _follow(self, found: Finding) -> None:
         if self.policy == "raise":
             step = self.group[-1].cursor.train_iter + 1
             raise Anomaly(f"step {step}: {found.headline} ({found.where})")
         if self.policy == "stop" or self.in_a_row >= IN_A_ROW:
-            self._rewind()
+            rewind(self.learn, self.group[0])
             self.learn.interrupted = f"anomaly: {found.headline} ({found.where})"
             raise CancelFitException()
-
-    def _rewind(self) -> None:
-        """Let the training be where it was before the first batch of the step."""
-        learn, first = self.learn, self.group[0]
-        first.arrived.put_back()
-        learn.opt.zero_grad()
-        for callback in learn.cbs:
-            if isinstance(callback, Checkpoint):
-                callback.done = first.cursor.iter
-        learn.train_iter, learn.pct_train = first.cursor.train_iter, first.cursor.pct_train

@@ -38,7 +38,10 @@ class Reporter:
     ) -> None:
         """Report one bad step; `number` counts them from 1."""
         step = moment.cursor.train_iter + 1
-        moments = {"global_step": step, "epoch": learn.epoch + (learn.iter + 1) / learn.n_iter}
+        moments = {
+            "global_step": step,
+            "epoch": learn.epoch + (moment.cursor.iter + 1) / learn.n_iter,
+        }
         self.logger.scalars({"train/anomalies": number}, **moments)
         if number > MOST:
             return
