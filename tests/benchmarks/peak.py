@@ -75,8 +75,5 @@ if __name__ == "__main__":
     for way, goal in (("memory", 1.2), ("file", 0.5)):
         run = [sys.executable, "-W", "ignore", __file__, way]
         done = subprocess.run(run, capture_output=True, text=True, check=True)
-        # Measured with 12,500, 50,000 and 100,000 rows: 126, 173 and 220 MB to a file.
-        fixed = "some 110 MB are pyarrow's, however many rows; each row adds a quarter of itself"
-        why = fixed if way == "file" else ""
         what = f"peak memory of predicting {ROWS} x {CLASSES}, to {way}"
-        tell(what, "the result itself", float(done.stdout.split()[-1]) / PAYLOAD, goal, why=why)
+        tell(what, "the result itself", float(done.stdout.split()[-1]) / PAYLOAD, goal)
