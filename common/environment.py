@@ -15,7 +15,7 @@ from common.errors import KitError
 
 RECORDED = (
     "torch torchvision fastai fastcore timm albumentations wandb numpy pandas "
-    "scikit-learn segmentation-models-pytorch torchmetrics opencv-python-headless simplejpeg "
+    "scikit-learn segmentation-models-pytorch opencv-python-headless simplejpeg "
     "kaggle-vision-kit"
 )
 

@@ -20,7 +20,7 @@ from common.keys import BOXES, IMAGE_ID, LABELS, SCORES
 from common.metrics.box_cuts import Cut
 from common.runs import Run
 
-WORDS = "lower --least, raise --doubt or --top, or train longer"
+WORDS = "lower --least or --score, raise --doubt or --top, or train longer"
 
 
 class Rules(NamedTuple):
