@@ -51,6 +51,7 @@ OTHER = {  # a value of every key in the table that it does not have by default
     "predict.fuse_least": 0.1,
     "predict.confidence": 0.4,
     "predict.grade_cuts": (0.5,),
+    "predict.thresholds": (0.4,),
     "predict.masks.threshold": 0.4,
     "predict.masks.min_area": 9,
     "predict.masks.instances": "watershed",

@@ -10,9 +10,12 @@ from common.blending.blends import LINEAR, Blend
 from common.blending.members import Members
 from common.config import Config
 from common.evaluation import Evaluation
+from common.inference.label_thresholds import USUAL
 from common.inference.plan import RANK, Plan, write_plan
 from common.keys import FOLD, GROUP, IMAGE_ID, INDEX, LOSS, PREDICTION, TARGET
 from common.metrics.base import Metric
+from common.metrics.nested import tune
+from common.metrics.part_rules import chosen_values
 from common.metrics.rules import GRADE_RULE, rules_for
 from common.oof import write_oof
 from common.oof_files import BLEND
@@ -90,13 +93,17 @@ def _write_oof(file: Path, members: Members, kept: Blend) -> None:
 def _predict_options(
     config: Config, members: Members, metric: Metric, kept: Blend
 ) -> dict[str, float | list[float]]:
-    """Return what else predicting has to know: fused scores and grades want cuts of their own."""
+    """Return what else predicting has to know: what is cut wants cuts of its own."""
     found: dict[str, float | list[float]] = {}
     if config.task == "detection":
         found |= {f"predict.fuse_{name}": float(value) for name, value in kept.options.items()}
-    elif config.target != "ordinal":
+    elif config.target != "ordinal" and not config.multilabel:
         return found
-    for rule in rules_for(metric, config, members.target, kept.prediction):
+    rules = list(rules_for(metric, config, members.target, kept.prediction))
+    if config.multilabel and rules:
+        tuned = [tune(rule, members.target, kept.prediction, members.folds) for rule in rules]
+        return {"predict.thresholds": chosen_values(tuned, [USUAL])}
+    for rule in rules:
         values = [float(value) for value in rule.fit(members.target, kept.prediction)]
         if rule.name == CONFIDENCE:
             found[f"predict.{CONFIDENCE}"] = values[0]

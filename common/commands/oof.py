@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from common.commands.oof_decisions import (
-    grades_to_predict,
+    classes_to_predict,
     masks_to_predict,
     say_decisions,
     tune_decisions,
@@ -101,12 +101,11 @@ def score_out_of_fold(
 
 
 def _keep(found: Experiment, decided: dict[str, list[Tuned]], parts: Parts | None) -> None:
-    """Write what was tuned, and for masks and grades what `kit predict` takes of it."""
+    """Write what was tuned, and what `kit predict` takes of it."""
     file = found.folder / DECISIONS
     if found.config.task != "segmentation":
-        ordinal, tuned = found.config.target == "ordinal", decided.get(found.config.metric, [])
-        predict = grades_to_predict(found.runs, tuned, found.config) if ordinal else None
-        write_decisions(decided, file, predict)
+        tuned = decided.get(found.config.metric, [])
+        write_decisions(decided, file, classes_to_predict(found.runs, tuned, found.config))
         return
     predict = masks_to_predict(
         found.runs, decided[found.config.metric], parts.predict if parts else None, file

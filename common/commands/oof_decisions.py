@@ -12,6 +12,8 @@ from common.config import Config
 from common.errors import KitError
 from common.inference.decisions import MODELS, PIXELS, PREDICT, read_decisions, signature
 from common.inference.grade_cuts import GRADES, usual_cuts
+from common.inference.label_thresholds import LABELS
+from common.inference.label_thresholds import USUAL as LABEL_USUAL
 from common.inference.mask_rule import USUAL
 from common.metrics.base import Metric
 from common.metrics.nested import Tuned, tune
@@ -89,14 +91,17 @@ def masks_to_predict(
     return {PREDICT: {PIXELS: {"threshold": threshold, "min_area": 0}}, MODELS: models}
 
 
-def grades_to_predict(
+def classes_to_predict(
     runs: Sequence[Run], tuned: Sequence[Tuned], config: Config
 ) -> dict[str, Any]:
-    """Return the cut points that `kit predict` takes, and of which models they are."""
-    if not tuned:
+    """Return the cut points of grades, or thresholds of labels, and of which models they are."""
+    if not tuned or not (config.multilabel or config.target == "ordinal"):
         return {}
-    cuts = chosen_values(tuned, usual_cuts(config))
-    return {PREDICT: {GRADES: cuts}, MODELS: dict(_signatures(runs))}
+    if config.multilabel:
+        values = {LABELS: chosen_values(tuned, [LABEL_USUAL])}
+    else:
+        values = {GRADES: chosen_values(tuned, usual_cuts(config))}
+    return {PREDICT: values, MODELS: dict(_signatures(runs))}
 
 
 def _signatures(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:

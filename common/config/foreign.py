@@ -17,7 +17,7 @@ READ_BY: dict[tuple[str, ...], tuple[str, ...]] = {
         *("multilabel", "data.sampler", "train.class_weights"),
         *("model.head", "model.margin", "model.scale", "model.subcentres"),
     ),
-    (SEVERAL,): ("train.asymmetric_gamma",),
+    (SEVERAL,): ("train.asymmetric_gamma", "predict.thresholds"),
     (GRADES,): ("predict.grade_cuts",),
     (CLASSES, NUMBERS): (
         *("data.start_size", "train.layer_decay", "train.cutmix", "predict.blend"),

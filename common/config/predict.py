@@ -33,6 +33,8 @@ class PredictConfig(Values):
     fuse_least: float = Field(0.0, ge=0, lt=1)  # score below which a box takes no part in fusion
     grade_cuts: tuple[float, ...] = ()  # where the expected grade is cut (target=ordinal); empty:
     # where kit oof found best for each checkpoint
+    thresholds: tuple[float, ...] = ()  # multilabel: from which on a label is there, for all or for
+    # each class; empty: where kit oof found best
     confidence: float | None = Field(None, ge=0, le=1)  # from which on a box is kept; None: what
     # the trainings found
     scales: tuple[Annotated[float, Field(gt=0)], ...] = Field((1.0,), min_length=1)
@@ -43,7 +45,7 @@ class PredictConfig(Values):
     fallback: tuple[Literal["tta", "models"], ...] = ("tta", "models")  # given up first to last,
     # for the images that remain, when the estimate exceeds the limit
 
-    @field_validator("scales", "weights", "grade_cuts", "fallback", mode="before")
+    @field_validator("scales", "weights", "grade_cuts", "thresholds", "fallback", mode="before")
     @classmethod
     def _split_words(cls, value: Any) -> Any:
         """Let the command line say predict.scales=1,1.25 or predict.scales=1.25."""

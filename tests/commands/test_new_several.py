@@ -1,5 +1,7 @@
 """Columns of 0 and 1 become any number of classes per image, up to a valid submission."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -107,11 +109,15 @@ def test_words_in_a_cell_become_labels_up_to_a_submission(kit, marked, tmp_path)
     write(folder, frame)
     said = succeed(kit, "new", "marked")
     assert "any number of 3 classes per image: 2, 7, 10" in said
-    file = tmp_path / "competitions" / "marked" / "data.py"
-    file.write_text(file.read_text().replace("THRESHOLDS = 0.5", "THRESHOLDS = (0, 0, 2)"))
-    succeed(kit, "train", "marked", *QUICK)
+    succeed(kit, "train", "marked", "--fold", "all", *QUICK)
     assert "threshold" in succeed(kit, "oof", "marked")
-    succeed(kit, "predict", "marked")
+    file = tmp_path / "runs" / "marked" / "baseline" / "decisions.json"
+    (tuned,) = json.loads(file.read_text())["predict"].values()
+    said = succeed(kit, "predict", "marked", "--run", "baseline")
+    values = tuned if len(tuned) == 3 else tuned * 3
+    pairs = zip(("2", "7", "10"), values, strict=True)
+    assert f"labels: there from {', '.join(f'{name} {value:.3g}' for name, value in pairs)}" in said
+    succeed(kit, "predict", "marked", "predict.thresholds=0,0,2")
     assert (pd.read_csv("submission.csv", dtype=str).labels == "2 7").all()
     write(folder, frame.assign(labels=frame.labels.str.replace("7", "seven")))
     code, said = kit("train", "marked", *QUICK, "--name", "other")

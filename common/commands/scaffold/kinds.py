@@ -11,7 +11,7 @@ HARD = (
 SOFT = "    return pd.concat([predictions[IMAGE_ID].rename(ID), {}], axis=1)\n"
 COLUMNS = SOFT.format("probabilities")
 JOINED = """\
-    labels = join_labels(probabilities, THRESHOLDS, SEPARATOR)
+    labels = join_labels(probabilities, thresholds, SEPARATOR)
     return pd.DataFrame({ID: predictions[IMAGE_ID], TARGET: labels})
 """
 RANGE = 'dtype="real", low=0, high=1'
@@ -28,6 +28,10 @@ CLASSES = {
     "variable": "probabilities",
     "folds": "",
     "target": "",
+    "import_cuts": "",
+    "cuts": "",
+    "give_cuts": "",
+    "cut_by": "",
 }
 SEVERAL = {
     **CLASSES,
@@ -59,7 +63,15 @@ NUMBERS = {
     "targets": "the numbers to predict",
     "target": '\n    target="regression",  # the classes are columns of real numbers',
 }
-WORDS = {**SEVERAL, "metric": "sample_f1", "watch": "average_precision"}
+WORDS = {
+    **SEVERAL,
+    "metric": "sample_f1",
+    "watch": "average_precision",
+    "import_cuts": "from common.inference.label_thresholds import label_thresholds\n",
+    "cuts": "    thresholds = label_thresholds(checkpoints, options)  # as kit oof found best\n",
+    "give_cuts": ", thresholds",
+    "cut_by": ", thresholds: list[float]",
+}
 
 
 @dataclass(frozen=True)
