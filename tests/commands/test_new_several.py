@@ -114,15 +114,24 @@ def test_words_in_a_cell_become_labels_up_to_a_submission(kit, marked, tmp_path)
     file = tmp_path / "runs" / "marked" / "baseline" / "decisions.json"
     (tuned,) = json.loads(file.read_text())["predict"].values()
     said = succeed(kit, "predict", "marked", "--run", "baseline")
-    values = tuned if len(tuned) == 3 else tuned * 3
-    pairs = zip(("2", "7", "10"), values, strict=True)
-    assert f"labels: there from {', '.join(f'{name} {value:.3g}' for name, value in pairs)}" in said
+    assert told(tuned) in said
+    succeed(kit, "train", "marked", "--fold", "all", *QUICK, "--name", "two", "train.epochs=2")
+    succeed(kit, "blend", "marked", "--run", "baseline", "--run", "two", "--how", "mean")
+    file = tmp_path / "runs" / "marked" / "blend-mean" / "blend.json"  # which has its own
+    blend = json.loads(file.read_text())["predict"]["predict.thresholds"]
+    assert told(blend) in succeed(kit, "predict", "marked", "--run", "blend-mean")
     succeed(kit, "predict", "marked", "predict.thresholds=0,0,2")
     assert (pd.read_csv("submission.csv", dtype=str).labels == "2 7").all()
     write(folder, frame.assign(labels=frame.labels.str.replace("7", "seven")))
     code, said = kit("train", "marked", *QUICK, "--name", "other")
     assert code == 2
     assert "row 4 (image_id 'm04') has 'seven'" in said
+
+
+def told(thresholds):
+    values = thresholds if len(thresholds) == 3 else thresholds * 3
+    pairs = zip(("2", "7", "10"), values, strict=True)
+    return f"labels: there from {', '.join(f'{name} {value:.3g}' for name, value in pairs)}"
 
 
 @pytest.mark.parametrize(
