@@ -117,7 +117,7 @@ def test_scores_decisions_and_what_is_predicted_with_them(kit, things, runs):
 
 def test_mistakes_are_told(kit, runs):
     for words, telling in (
-        (("predict.tta=flip",), "expected --parts with 'predict.tta=flip'"),
+        (("predict.tta=flip",), "expected --parts (of masks) with 'predict.tta=flip'"),
         (("--parts", "train.lr=1"), "expected overrides of predict.*"),
         (("--parts", "predict.masks.min_area=-1"), "'predict.masks.min_area': expected greater"),
     ):
