@@ -26,4 +26,5 @@ def predict(
         options: None = as the first checkpoint's config says.
     """
     predictions = predict_classes(checkpoints, read_test(data_dir), options)
-    return write_submission(to_submission(predictions), out, sample_submission(data_dir), RULES)
+    submission = to_submission(predictions)
+    return write_submission(submission, out, sample_submission(data_dir), RULES)

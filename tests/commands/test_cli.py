@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from common.commands.runs import LISTED
-from common.commands.scaffold.files import TEMPLATES
+from common.commands.scaffold.files import fill
+from common.commands.scaffold.kinds import CLASSES
 from common.runs import Run
 
 from .conftest import FAST
@@ -202,9 +203,8 @@ def test_options_of_predicting_may_be_overridden_and_nothing_else(project, data)
 
 def test_templates_are_the_same_story_as_the_competition():
     for name in ("train.py", "predict.py"):
-        made = (TEMPLATES / "classification" / f"{name}.template").read_text()
-        ours = (ROOT / "competitions" / "alaska2_classification" / name).read_text()
-        assert made.replace("$name", "alaska2_classification") == ours
+        made = fill("classification", name, {**CLASSES, "name": "alaska2_classification"})
+        assert made == (ROOT / "competitions" / "alaska2_classification" / name).read_text()
 
 
 def test_an_exploding_training_stops_with_a_code_of_its_own(project, tmp_path):

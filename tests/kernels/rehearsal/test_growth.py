@@ -11,7 +11,11 @@ from common.kernels_folder import kernels
 from .rehearsals import plant
 
 processes = kernels("rehearsal.processes")
-KEEP = "kept = globals().setdefault('kept', [])", "kept.append(b'x' * 1_000_000)"
+KEEP = (
+    "kept = globals().setdefault('kept', [])",
+    "kept.append(b'x' * 1_000_000)",
+    "import time; time.sleep(0.005)",  # or it ends between two looks
+)
 FILL = (*KEEP, "del kept[:-20]")
 READ = """
 import mmap, sys, time
