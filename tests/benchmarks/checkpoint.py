@@ -47,7 +47,7 @@ def main(name: str) -> None:
         for number in range(2 * ROUNDS):
             loader, keeps = Repeat(data, STEPS), bool(number % 2)
             learner = make_learner(Dicts(body), loader, Repeat(data, 1), [], config)
-            loader.batch_size = 32
+            loader.batch_size, loader.sampler = 32, None
             callbacks = [*technique_callbacks(config), *watching_callbacks(config, logger)]
             learner.add_cbs([*callbacks, saver] if keeps else callbacks)
             with redirect_stdout(StringIO()):

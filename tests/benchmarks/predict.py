@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import fastai.callback.progress  # noqa: F401 - gives its Learner no_bar
 import numpy as np
 import pandas as pd
 import timm
