@@ -1,7 +1,6 @@
 """TensorBoard: the local viewer; the only file that imports it."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from matplotlib.figure import Figure
 from common.figures.encode import encode_jpeg, figure_to_image
 from common.figures.grid import format_value, is_image, row_title, sample_grid, thumbnail
 from common.figures.lines import curve_figure
-from common.loggers.crc32c import masked_crc32c
 
 TABLE_ROWS = 200  # more make the text panel unusable
 TABLE_PICTURES = 64
@@ -31,7 +29,6 @@ class TensorBoardLogger:
         from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
         from torch.utils.tensorboard import SummaryWriter
 
-        _quicken()
         self._summary, self._metadata = Summary, SummaryMetadata
         self._last = int(state["global_step"]) if state else 0
         self._writer = SummaryWriter(
@@ -152,14 +149,6 @@ class TensorBoardLogger:
         self._last = max(self._last, global_step)
         summary = self._summary(value=values)
         self._writer._get_file_writer().add_summary(summary, global_step)
-
-
-def _quicken() -> None:
-    """Let TensorBoard take our checksum: its own would hold up the training for each picture."""
-    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c as plain
-    from tensorboard.summary.writer import record_writer
-
-    record_writer.masked_crc32c = partial(masked_crc32c, plain=plain)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, int | float | str | bool]:
