@@ -10,6 +10,11 @@ from common.errors import KitError, did_you_mean
 from common.keys import IMAGE_ID
 
 
+def words_of(cell: str, separator: str) -> list[str]:
+    """Return the labels of a cell."""
+    return [word.strip() for word in cell.split(separator) if word.strip()]
+
+
 def split_labels(
     frame: pd.DataFrame, column: str, classes: Sequence[str], separator: str = " "
 ) -> pd.DataFrame:
@@ -21,7 +26,7 @@ def split_labels(
     places = {name: number for number, name in enumerate(classes)}
     found = np.zeros((len(frame), len(classes)), np.float32)
     for row, cell in enumerate(frame[column].fillna("").astype(str)):
-        for word in filter(None, map(str.strip, cell.split(separator))):
+        for word in words_of(cell, separator):
             if word not in places:
                 raise KitError(
                     f"expected labels of the classes in column '{column}', row {row} (image_id "

@@ -180,11 +180,12 @@ def with_batch_size(
 @contextmanager
 def whole_batches(loader: DataLoader) -> Iterator[DataLoader]:
     """Give a loader of the epoch's batches of which each of several processes has some, uncut."""
-    if getattr(loader.sampler, "shard", None) is None:
+    sampler = loader.sampler
+    if not isinstance(sampler, EpochSampler) or sampler.shard is None:
         yield loader
         return
     own = with_batch_size(loader, batch_size_of(loader), whole=True)
-    own.sampler.set_epoch(loader.sampler.epoch)  # type: ignore[attr-defined]
+    set_epoch(own, sampler.epoch)
     try:
         yield own
     finally:

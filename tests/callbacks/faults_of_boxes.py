@@ -1,5 +1,7 @@
 """Planted faults of detection."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -36,12 +38,14 @@ def log_of_a_flat_box(learner):
     box_term(learner, bad)
 
 
+def emptied(key, batch):
+    return [values[:0] if n == SICK else values for n, values in enumerate(batch[key])]
+
+
 @fault("mean", task="detection", rows=(SICK,))
 def mean_of_no_boxes(learner):
-    empty = lambda batch: [b[:0] if n == SICK else b for n, b in enumerate(batch[BOXES])]  # noqa: E731
-    change(learner, BOXES, empty)
-    classes = lambda batch: [b[:0] if n == SICK else b for n, b in enumerate(batch[LABELS])]  # noqa: E731
-    change(learner, LABELS, classes)
+    for key in (BOXES, LABELS):
+        change(learner, key, partial(emptied, key))
 
     def bad(loss, boxes):
         return loss * torch.stack([b.mean() for b in boxes])  # planted

@@ -45,8 +45,11 @@ def infinite_pixel(learner):
     code="F.cross_entropy(",
 )
 def nan_target(learner):
-    shares = lambda batch: F.one_hot(batch[LABEL], 3).float()  # noqa: E731
     change(learner, LABEL, lambda batch: spoiled(shares(batch), float("nan")))
+
+
+def shares(batch):
+    return F.one_hot(batch[LABEL], 3).float()
 
 
 @fault(

@@ -44,7 +44,10 @@ def boxes_of(rows: np.ndarray) -> list[list[dict[str, np.ndarray]]]:
 @pytest.fixture
 def finder(config, monkeypatch) -> None:
     """A detector of no cost."""
-    detect = lambda batch, granted: boxes_of(batch[INDEX].numpy())  # noqa: E731
+
+    def detect(batch, granted):
+        return boxes_of(batch[INDEX].numpy())
+
     monkeypatch.setattr(detection, "load_model", lambda *_: (torch.nn.Identity(), config))
     monkeypatch.setattr(detection, "_detector", lambda *_: detect)
     monkeypatch.setattr(detection, "predict_box_loader", lambda frame, *_: batches(len(frame)))

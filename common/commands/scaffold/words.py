@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from common.data.label_words import words_of
+
 SEPARATORS = (" ", "|", ",", ";")
 
 
@@ -19,11 +21,6 @@ def separator_of(cells: Collection[str]) -> str:
         if max(counts) > 1 and len(counts) > 1 and len(words) < len(parted) and not twice:
             return separator
     return ""
-
-
-def words_of(cell: str, separator: str) -> list[str]:
-    """Return the labels of a cell."""
-    return [word.strip() for word in cell.split(separator) if word.strip()]
 
 
 def labels_of(cells: Collection[str], separator: str) -> tuple[str, ...]:
