@@ -120,6 +120,9 @@ def test_words_in_a_cell_become_labels_up_to_a_submission(kit, marked, tmp_path)
     file = tmp_path / "runs" / "marked" / "blend-mean" / "blend.json"  # which has its own
     blend = json.loads(file.read_text())["predict"]["predict.thresholds"]
     assert told(blend) in succeed(kit, "predict", "marked", "--run", "blend-mean")
+    code, said = kit("predict", "marked", "predict.thresholds=0.1,0.2")  # told before it predicts
+    assert (code, "expected a threshold for all 3 classes or for each" in said) == (2, True)
+    assert "labels: there" not in said
     succeed(kit, "predict", "marked", "predict.thresholds=0,0,2")
     assert (pd.read_csv("submission.csv", dtype=str).labels == "2 7").all()
     write(folder, frame.assign(labels=frame.labels.str.replace("7", "seven")))
